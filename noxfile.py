@@ -24,7 +24,7 @@ BIN = "Scripts" if sys.platform == "win32" else "bin"
 PYTHON_FILES = ("tensorgrad", "tests", "benchmarks", "docs", "noxfile.py")
 
 # Each of these writes what it generates, and with `--check` only compares.
-GENERATORS = ("tests/architecture/public_api.py",)
+GENERATORS = ("tests.architecture.public_api",)
 
 # Small products lose more than they gain from BLAS threads beside test workers.
 ONE_THREAD = {
@@ -101,14 +101,14 @@ def layers(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def gen(session: nox.Session) -> None:
     """Write the generated files; `-- --check` fails where one is stale."""
-    for script in GENERATORS:
-        shared(session, script, *session.posargs)
+    for module in GENERATORS:
+        shared(session, "-m", module, *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def size(session: nox.Session) -> None:
     """Report the sizes, and fail where a hard limit is passed without a reason."""
-    shared(session, "tests/architecture/size_report.py", *session.posargs)
+    shared(session, "-m", "tests.architecture.size_report", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -141,13 +141,13 @@ def docs(session: nox.Session) -> None:
     html = "docs/_build/html"
     shutil.rmtree(ROOT / "docs" / "reference" / "generated", ignore_errors=True)
     shared(session, "-m", "sphinx", "-W", "--keep-going", "-q", "-E", "docs", html)
-    shared(session, "tests/architecture/docs_inventory.py", f"{html}/objects.inv")
+    shared(session, "-m", "tests.architecture.docs_inventory", f"{html}/objects.inv")
 
 
 @nox.session(venv_backend="none")
 def mutants(session: nox.Session) -> None:
     """Plant faults in the rules of the table; the tests must catch them."""
-    shared(session, "tests/mutants/run.py", *session.posargs, env=ONE_THREAD)
+    shared(session, "-m", "tests.mutants", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(reuse_venv=True)
