@@ -1,0 +1,277 @@
+"""Reverse mode: from one output's cotangent to the adjoints of any nodes of its graph.
+
+Theory
+------
+A node's number is larger than its parents'. Going through the reachable nodes from
+the largest number down, every contribution to a node has arrived when its turn comes:
+its adjoint is complete and can be passed on (this is the δ-recursion of the notes,
+section 2.1, for an arbitrary graph).
+
+Only nodes on a path to a target are visited, and nothing older than the oldest target:
+the adjoint of the data is not computed unless somebody asks for it. An adjoint is
+dropped as soon as it has been passed on. The second contribution to a node makes an
+array that belongs to the sweep; further ones are added in place.
+
+With ``create_graph`` the same rules run on Tensors restored from what the nodes saved,
+so the adjoints are results of recorded ops, and can be differentiated again.
+
+Large cotangents are wrapped as Tensors outside any graph: the operators inside a rule
+are then ours, and write into reused memory (core/pool.py).
+
+Losses from logits (docs/decisions/losses.md) have an operand that is for show: `a` of
+``log_loss(a, y)`` when ``a = sigmoid(z)``. The sweep passes ``(a - y)/n`` straight to z.
+If `a`, or a reshaped or indexed form of it, is itself a target, it gets ∂J/∂a by the
+plain formula, which is reported and not passed on: z would otherwise count it twice.
+
+Doubt: contributions are added in the order in which the nodes come, so a program that
+builds the same graph in another order may differ in the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.autodiff.rules import fit, pullback, restore, without_grad
+from tensorgrad.core.graph import ancestors, on_a_path
+from tensorgrad.core.modes import MODE, switch
+from tensorgrad.core.node import AnyNode, Leaf, Node
+from tensorgrad.core.pool import POOL_BYTES
+from tensorgrad.core.tensor import Tensor, wrap
+from tensorgrad.errors import GraphError, TensorgradError, explain
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    root: AnyNode, seed: Any, targets: Sequence[AnyNode], *, create_graph: bool
+) -> dict[AnyNode, Any]:
+    """Return the adjoints of the targets that the root depends on.
+
+    Parameters
+    ----------
+    root : node of the output
+    seed : ndarray or Tensor, shape of the output
+        The output's cotangent.
+    targets : sequence of nodes
+    create_graph : bool
+        Record the sweep, so that the adjoints are Tensors.
+
+    Returns
+    -------
+    dict
+        From target to adjoint; a target without a path has no key, one whose only
+        paths have zero derivative has None.
+    """
+    wanted = set(targets)
+    order = ancestors((root,), min(node.number for node in wanted))
+    reached = wanted.intersection(order)
+    if not reached:
+        return {}
+    if create_graph:
+        with switch(record=True), np.errstate(all="ignore"):
+            found = _run(order, root, seed, reached, create_graph=True)
+    else:
+        with switch(record=False), np.errstate(all="ignore"):
+            found = _run(order, root, seed, reached, create_graph=False)
+    return {node: found.get(node) for node in reached}
+
+
+def _run(
+    order: list[AnyNode],
+    root: AnyNode,
+    seed: Any,
+    reached: set[AnyNode],
+    *,
+    create_graph: bool,
+) -> dict[AnyNode, Any]:
+    active = on_a_path(order, reached)
+    state = Adjoints(reached)
+    pending = state.pending
+    pending[root] = seed
+    is_debug = MODE.get().debug
+    is_plain = not (create_graph or is_debug)
+    pulls_of: dict[Any, Any] = {}
+    for node in reversed(order):
+        g = pending.pop(node, None)
+        if g is None:
+            continue
+        if node in reached:
+            state.results[node] = g
+            # It is handed out: no longer ours to add to.
+            state.owned.discard(node)
+        if type(node) is Leaf:
+            continue
+        if not is_plain or node.extra is not None or g.nbytes >= POOL_BYTES:
+            _pass_on(node, g, active, state, create_graph=create_graph, debug=is_debug)
+            continue
+        # The short way, for what fills most graphs: small arrays, nothing special.
+        op = node.op
+        pulls = pulls_of.get(op)
+        if pulls is None:
+            pulls = pulls_of[op] = tuple(
+                pullback(op, i) for i in range(len(node.parents))
+            )
+        saved = node.saved
+        parents = node.parents
+        for i in range(len(parents)):
+            parent = parents[i]
+            if parent in active and (pull := pulls[i]) is not None:
+                share = pull(g, saved, None)
+                if parent in pending:
+                    state.add(parent, share)
+                else:
+                    pending[parent] = share
+    for node, report in state.reports.items():
+        state.results[node] = (
+            state.results[node] + report if node in state.results else report
+        )
+    return state.results
+
+
+class Adjoints:
+    """What a sweep has in hand: adjoints not yet passed on, and results."""
+
+    __slots__ = ("owned", "pending", "reached", "reports", "results")
+
+    def __init__(self, reached: set[AnyNode]) -> None:
+        self.pending: dict[AnyNode, Any] = {}
+        self.results: dict[AnyNode, Any] = {}
+        self.reports: dict[AnyNode, Any] = {}
+        self.owned: set[AnyNode] = set()
+        self.reached = reached
+
+    def add(self, node: AnyNode, share: Any) -> None:
+        """Add a contribution to the adjoint of a node."""
+        pending = self.pending
+        before = pending.get(node)
+        if before is None:
+            pending[node] = share
+        elif node in self.owned and before.dtype is share.dtype:
+            np.add(before, share, out=before)
+        else:
+            total = before + share
+            pending[node] = total
+            if type(total) is np.ndarray:
+                self.owned.add(node)
+
+
+def _pass_on(
+    node: Node,
+    g: Any,
+    active: set[AnyNode],
+    state: Adjoints,
+    *,
+    create_graph: bool,
+    debug: bool,
+) -> None:
+    op = node.op
+    extra = node.extra
+    parents = node.parents
+    if op.kind == "Zero":
+        return
+    if op.n_outputs is None and op.projection is op:
+        _gather(node, g, state)
+        return
+    if extra is not None:
+        for guard in extra.guards:
+            guard.check()
+    is_wrapped = False
+    if create_graph:
+        saved = restore(node)
+    elif type(g) is np.ndarray and g.nbytes >= POOL_BYTES:
+        is_wrapped = True
+        g = wrap(g, None)
+        saved = without_grad(node)
+    else:
+        saved = node.saved
+    avals = None if extra is None else extra.avals
+    for i in range(len(parents)):
+        parent = parents[i]
+        if parent is None or parent not in active:
+            continue
+        if i in op.report_only:
+            _report(node, i, g, saved, state)
+            continue
+        pull = pullback(op, i)
+        if pull is None:
+            continue
+        try:
+            share = pull(g, saved, extra) if not op.is_variadic else pull(g, saved, extra, i)
+            if avals is not None:
+                share = fit(share, avals[i])
+        except TensorgradError:
+            raise
+        except Exception as error:
+            raise _rule_error(node, error) from error
+        if is_wrapped and type(share) is Tensor:
+            share = share._value
+        if debug:
+            _check_finite(node, g, share)
+        state.add(parent, share)
+
+
+def _gather(node: Node, g: Any, state: Adjoints) -> None:
+    """Put the cotangent of one output into its place in the list for all outputs."""
+    (parent,) = node.parents
+    static = node.extra.static
+    shares = state.pending.get(parent)
+    if shares is None:
+        shares = state.pending[parent] = [None] * static["count"]
+    k = static["index"]
+    shares[k] = g if shares[k] is None else shares[k] + g
+
+
+def _report(node: Node, i: int, g: Any, saved: Any, state: Adjoints) -> None:
+    """Give targets between a loss and its logits the plain ∂J/∂a, and nobody else."""
+    at: AnyNode | None = node.parents[i]
+    line = []
+    while at is not None:
+        line.append(at)
+        is_layout = type(at) is Node and at.op.is_layout
+        at = at.parents[0] if is_layout else None
+    last = max((k for k, n in enumerate(line) if n in state.reached), default=-1)
+    if last < 0:
+        return
+    share = pullback(node.op, i)(g, saved, node.extra)  # type: ignore[misc]
+    for k, at in enumerate(line[: last + 1]):
+        if at in state.reached:
+            before = state.reports.get(at)
+            state.reports[at] = share if before is None else before + share
+        if k < last:
+            pull = pullback(at.op, 0)
+            share = pull(share, at.saved, at.extra)  # type: ignore[misc]
+
+
+def _rule_error(node: Node, error: Exception) -> GraphError:
+    line = None if node.extra is None else node.extra.line
+    return GraphError(
+        explain(
+            f"gradient of {node.op.name}",
+            f"{type(error).__name__}: {error}",
+            "a rule that runs on what the node saved",
+            f"The node was made at {line}"
+            if line
+            else "Run inside tg.debug() to learn which line made the node",
+        )
+    )
+
+
+def _check_finite(node: Node, g: Any, share: Any) -> None:
+    given = g._value if isinstance(g, Tensor) else g
+    value = share._value if isinstance(share, Tensor) else share
+    if isinstance(given, list) or not isinstance(value, np.ndarray):
+        return
+    if np.isnan(value).any() and not np.isnan(given).any():
+        where = node.extra.line if node.extra is not None else None
+        raise GraphError(
+            explain(
+                f"gradient of {node.op.name}",
+                f"a NaN that was not in its cotangent (made at {where})",
+                "finite derivatives on every branch",
+                "Make the unused branch harmless: tg.where(ok, x, 1) before the function, "
+                "and tg.where(ok, f, 0) after it",
+            )
+        )

@@ -1,0 +1,1 @@
+"""Values, nodes and the application of an op; no mathematics lives here."""

@@ -1,0 +1,300 @@
+"""Applying an op: from operands to a result that remembers how it was made.
+
+Theory
+------
+An application has three steps: take the values out of the Tensors, run the forward
+function on them, and, if any operand was a Tensor and the mode records, wrap the
+result with a node. `bind` is the general way and handles everything: modes, abstract
+values, several outputs, foreign arrays, differing shapes and dtypes. Unary, binary and
+matmul-like ops have short cuts in `core/op.py` for the case that fills most graphs
+(Tensors of one dtype in the default mode); a property test holds both to the same
+results.
+
+What a node saves is decided by the rules: a rule's parameter names say what it needs
+(``out``, an operand's name, ``x_like`` for its shape and dtype only), and only rules
+whose operand is a Tensor count. An `add` therefore keeps nothing alive, a `matmul`
+with constant data keeps the data and not the weights.
+
+A foreign array, that is, a plain one, that must be saved could be overwritten by its
+owner before the sweep. It is copied if small and fingerprinted otherwise
+(core/guard.py).
+
+Under capture some value is an `Aval`. Then the shape rule replaces the forward
+function, the node is the same, and nothing else in the package has to know.
+
+An op with several outputs makes one node, whose result nobody sees, and one
+projection node for each output. Sweeps then meet nodes with one result only, except
+in the one place that gathers the cotangents of a projection's parent
+(docs/decisions/multiple-outputs.md).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad.core import pool
+from tensorgrad.core.aval import Aval, aval_of
+from tensorgrad.core.guard import COPY_BYTES, Guard, is_immutable
+from tensorgrad.core.modes import MODE, Mode
+from tensorgrad.core.node import AnyNode, Extra, Node, make_node
+from tensorgrad.core.tensor import StaleTensor, Tensor, node_of, stale, wrap
+from tensorgrad.core.views import SCALAR, link, shares_memory
+from tensorgrad.errors import DTypeError, ShapeError, TensorgradError, explain
+
+if TYPE_CHECKING:
+    from tensorgrad.core.op import Op
+
+__all__ = ["bind", "describe", "evaluate"]
+
+_ndarray = np.ndarray
+
+
+def bind(op: Op, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
+    """Apply an op to arrays, scalars and Tensors; record it if a Tensor is among them."""
+    values: list[Any] = []
+    parents: list[AnyNode | None] = []
+    any_tensor = False
+    for arg in args:
+        if isinstance(arg, Tensor):
+            if type(arg) is StaleTensor:
+                raise stale(arg)
+            any_tensor = True
+            values.append(arg._value)
+            parents.append(node_of(arg))
+        else:
+            values.append(_operand(op, arg))
+            parents.append(None)
+    mode = MODE.get()
+    out = evaluate(op, values, static)
+    if not any_tensor:
+        return out
+    if op.n_outputs is not None:
+        return _record_many(op, values, parents, static, out, mode)
+    if op.is_constant and not isinstance(out, Aval):
+        return out
+    return _record(op, args, values, parents, static, out, mode)
+
+
+def evaluate(op: Op, values: list[Any], static: dict[str, Any]) -> Any:
+    """Run the forward function, or the shape rule if a value is abstract."""
+    if any(type(v) is Aval for v in values):
+        return op.shape_rule(*[_abstract(v) for v in values], **static)
+    try:
+        if op.ufunc is not None:
+            buffer = _reusable(op, values)
+            if buffer is not None:
+                return op.ufunc(*values, out=buffer)
+        return op.forward(*values, **static)
+    except TensorgradError:
+        raise
+    except Exception as error:
+        raise explained(op, values, static, error) from error
+
+
+def _abstract(value: Any) -> Any:
+    # Python scalars stay themselves: they take part in promotion as weak types.
+    return value if isinstance(value, (bool, int, float, complex)) else aval_of(value)
+
+
+def _reusable(op: Op, values: list[Any]) -> Any:
+    """Return a pooled buffer for a large C-ordered result of one dtype, or None."""
+    dtype = None
+    shapes = []
+    nbytes = 0
+    for v in values:
+        if type(v) is _ndarray:
+            if dtype is None:
+                dtype = v.dtype
+            elif v.dtype is not dtype:
+                return None
+            if not v.flags.c_contiguous:
+                return None
+            nbytes = max(nbytes, v.nbytes)
+            shapes.append(v.shape)
+        elif type(v) is not float and type(v) is not int:
+            return None
+    if nbytes < pool.POOL_BYTES or dtype is None or dtype.kind not in "fc":
+        return None
+    if op.is_matmul:
+        if len(shapes) != 2 or len(shapes[0]) != 2 or len(shapes[1]) != 2:
+            return None
+        shape = (shapes[0][0], shapes[1][1])
+    else:
+        shape = shapes[0] if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+    return pool.take(shape, dtype)
+
+
+def _operand(op: Op, arg: Any) -> Any:
+    """Accept arrays and scalars; turn sequences of numbers into arrays."""
+    if isinstance(arg, (_ndarray, bool, int, float, complex, np.generic, Aval)):
+        return arg
+    if arg is None and op.has_optional_operands:
+        return None
+    try:
+        array = np.asarray(arg)
+    except TensorgradError:
+        raise
+    except Exception as error:
+        raise operand_error(op, arg) from error
+    if array.dtype.kind not in "biufc":
+        raise operand_error(op, arg)
+    return array
+
+
+def operand_error(op: Op, arg: Any) -> DTypeError:
+    """Return the error for an operand that is not numeric."""
+    return DTypeError(
+        explain(
+            op.name,
+            f"an operand of type {type(arg).__name__}",
+            "a Tensor, an array or a number",
+            "Convert it first; Tensors in a list are joined by np.stack",
+        )
+    )
+
+
+def _record(
+    op: Op,
+    args: tuple[Any, ...],
+    values: list[Any],
+    parents: list[AnyNode | None],
+    static: dict[str, Any],
+    out: Any,
+    mode: Mode,
+) -> Tensor:
+    is_scalar = False
+    if type(out) is not _ndarray and type(out) is not Aval:
+        out = np.asarray(out)
+        is_scalar = True
+    if not mode.record:
+        result = wrap(out, None)
+    else:
+        node = make_node(op, tuple(parents), None, None)
+        _save(op, node, values, out, static, mode)
+        result = wrap(out, node)
+    if is_scalar:
+        result._alias = SCALAR
+    elif op.is_layout and isinstance(args[0], Tensor):
+        _carry_over(op, args[0], static, result)
+    return result
+
+
+def _carry_over(op: Op, base: Tensor, static: dict[str, Any], result: Tensor) -> None:
+    """Pass on what a view inherits: shared memory, and the way back to logits."""
+    if type(result._value) is _ndarray and shares_memory(result._value, base._value):
+        link(result, base)
+    origin = getattr(base, "_origin", None)
+    if origin is not None:
+        result._origin = origin.through(op, static)
+
+
+def _save(
+    op: Op, node: Node, values: list[Any], out: Any, static: dict[str, Any], mode: Mode
+) -> None:
+    """Keep what the rules of the recorded operands need, and nothing else."""
+    needed = op.needs(tuple(p is not None for p in node.parents))
+    guards: list[Guard] = []
+    kept = []
+    for name, index in op.layout:
+        if name not in needed:
+            kept.append(None)
+            continue
+        value = out if index < 0 else values[index]
+        if index >= 0 and type(value) is _ndarray and node.parents[index] is None:
+            value = _guarded(value, op, guards, mode)
+        kept.append(value)
+    node.saved = kept[0] if len(kept) == 1 else tuple(kept) if kept else None
+    avals = _differing(op, values, out) if op.kind != "Zero" else None
+    line = creating_line() if mode.debug else None
+    if static or avals or guards or line:
+        node.extra = Extra(static or None, avals, tuple(guards), line)
+
+
+def _differing(op: Op, values: list[Any], out: Any) -> tuple[Aval, ...] | None:
+    """Return the operands' avals if a rule asks or a cotangent may have to be fitted."""
+    shape, dtype = (None, None) if type(out) is tuple else (out.shape, out.dtype)
+    for value in values:
+        if type(value) in (float, int, bool) or value is None:
+            continue
+        if op.wants_avals or value.shape != shape or value.dtype != dtype:
+            return tuple(aval_of(v) if v is not None else None for v in values)  # type: ignore[misc]
+    return tuple(aval_of(v) for v in values) if op.wants_avals else None
+
+
+def _guarded(array: Any, op: Op, guards: list[Guard], mode: Mode) -> Any:
+    if not mode.guard or is_immutable(array):
+        return array
+    if mode.debug:
+        array.flags.writeable = False
+        return array
+    if array.nbytes <= COPY_BYTES:
+        return array.copy(order="K")
+    guards.append(Guard(array, op.name))
+    return array
+
+
+def creating_line() -> str | None:
+    """Return file and line of the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    package = __name__.split(".", maxsplit=1)[0] + "."
+    while frame is not None:
+        if not frame.f_globals.get("__name__", "").startswith(package):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def _record_many(
+    op: Op,
+    values: list[Any],
+    parents: list[AnyNode | None],
+    static: dict[str, Any],
+    outs: Any,
+    mode: Mode,
+) -> tuple[Tensor, ...]:
+    outs = tuple(o if type(o) is Aval else np.asarray(o) for o in outs)
+    if not mode.record:
+        return tuple(wrap(o, None) for o in outs)
+    node = make_node(op, tuple(parents), None, None)
+    _save(op, node, values, outs, static, mode)
+    results = []
+    for i, out in enumerate(outs):
+        extra = Extra({"index": i, "count": len(outs), "aval": aval_of(out)})
+        results.append(wrap(out, make_node(op.projection, (node,), None, extra)))
+    return tuple(results)
+
+
+def describe(value: Any) -> str:
+    """Describe an operand for a message: its shape and dtype, or the number itself."""
+    if isinstance(value, (bool, int, float, complex)):
+        return repr(value)
+    if value is None:
+        return "None"
+    aval = aval_of(value)
+    return f"{aval.shape} {aval.dtype}"
+
+
+def explained(
+    op: Op, values: list[Any], static: dict[str, Any], error: Exception
+) -> TensorgradError:
+    """Turn NumPy's complaint into a message of four parts."""
+    try:
+        op.shape_rule(*[_abstract(v) for v in values], **static)
+    except TensorgradError as exact:
+        return exact
+    except Exception:  # noqa: BLE001, S110  # NumPy's own words are the better ones
+        pass
+    came = " and ".join(describe(v) for v in values)
+    options = ", ".join(f"{k}={v!r}" for k, v in static.items() if v is not None)
+    kind = DTypeError if isinstance(error, TypeError) else ShapeError
+    return kind(
+        explain(
+            op.name,
+            f"{came}{f' with {options}' if options else ''}",
+            f"operands that fit NumPy's rules ({error})",
+            "Check shapes, dtypes and arguments",
+        )
+    )

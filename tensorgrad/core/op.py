@@ -1,0 +1,428 @@
+"""The op record, and the public function that is made from it.
+
+An op is one entry in the table (package `ops`). This module defines what an entry
+says, and turns it into a function with NumPy's signature. It knows how to apply an
+op; what a derivative *is* stands in `autodiff`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, cast
+
+import numpy as np
+
+from tensorgrad.core import bind as _bind
+from tensorgrad.core.modes import EAGER, MODE
+from tensorgrad.core.node import Node, next_number
+from tensorgrad.core.pool import POOL_BYTES
+from tensorgrad.core.tensor import Tensor
+
+__all__ = [
+    "REALS",
+    "Domain",
+    "Example",
+    "Kind",
+    "Op",
+    "OpFunction",
+    "Rule",
+    "make_function",
+]
+
+Kind: TypeAlias = Literal["Pointwise", "Linear", "Select", "Custom", "Zero"]
+Rule: TypeAlias = Callable[..., Any]
+
+bind = _bind.bind
+_ndarray = np.ndarray
+
+
+class OpFunction(Protocol):
+    """The public function of an op; `op` is its entry."""
+
+    op: Op
+    __name__: str
+
+    def __call__(self, *args: Any, **static: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """An open interval on which a function is smooth and finite in float64.
+
+    ``low`` and ``high`` bound each entry of an operand.
+    """
+
+    low: float = -5.0
+    high: float = 5.0
+
+
+REALS = Domain()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call that shows the op: tests, docs and capture replay it.
+
+    An operand is a shape, to be filled from the op's domain, or a value to be passed
+    as it is. For a variadic op the operands are the members of its sequence.
+    """
+
+    operands: tuple[Any, ...]
+    static: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One entry of the table.
+
+    ``kind`` says what the rules are: one partial for each operand (Pointwise), one
+    transpose for each operand (Linear, also bilinear), both modes by hand (Select for
+    a choice among entries, Custom for the rest), or none (Zero).
+
+    A rule's parameter names say what it gets: ``g`` the cotangent (not for a partial),
+    ``t`` the tangent (in ``jvps``), ``out`` the result, an operand's name its value,
+    ``x_like`` the shape and dtype of operand x, a static argument's name that argument.
+    """
+
+    name: str
+    kind: Kind
+    forward: Callable[..., Any]
+    operands: tuple[str, ...]
+    rules: tuple[Rule | None, ...]
+    shape_rule: Callable[..., Any]
+    jvps: tuple[Rule | None, ...] = ()
+    ufunc: np.ufunc | None = None
+    n_outputs: int | None = None
+    """None for one plain result; 0 for a number that depends on the arguments."""
+    projection: Op | None = None
+    is_variadic: bool = False
+    is_layout: bool = False
+    is_matmul: bool = False
+    is_constant: bool = False
+    """Boolean, integer and index results: constants by declaration."""
+    is_singular: bool = False
+    """Some partial is infinite where the value is finite: zero times it is zero."""
+    has_optional_operands: bool = False
+    report_only: tuple[int, ...] = ()
+    """Operands that get their cotangent only as targets (losses from logits)."""
+    domain: tuple[Domain, ...] = (REALS,)
+    kink: Callable[..., Any] | None = None
+    analytic: Callable[..., Any] | None = None
+    examples: tuple[Example, ...] = ()
+    numpy: tuple[Any, ...] = ()
+    method: str | None = None
+    operator: str | None = None
+    latex: str = ""
+    onnx: str | None = None
+    doc: str = ""
+    source: str = ""
+    doctest: tuple[str, str] = ("", "")
+    notes: str = ""
+    layout: tuple[tuple[str, int], ...] = ()
+    wants_avals: bool = False
+    cache: dict[Any, Any] = field(default_factory=dict)
+
+    def __call__(self, *args: Any, **static: Any) -> Any:
+        return bind(self, args, static)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}: {self.kind}>"
+
+    def needs(self, recorded: tuple[bool, ...]) -> frozenset[str]:
+        """Return which values the rules of the recorded operands ask for."""
+        found = self.cache.get(recorded)
+        if found is None:
+            names: set[str] = set()
+            for i, is_recorded in enumerate(recorded):
+                rule = self.rule(i) if is_recorded else None
+                if rule is not None:
+                    names.update(parameters_of(rule))
+            known = {name for name, _ in self.layout}
+            found = self.cache[recorded] = frozenset(names & known)
+        return cast("frozenset[str]", found)
+
+    def latex_call(self) -> str:
+        """Return the op as LaTeX with its operands' names filled in."""
+        return self.latex.format(*self.operands)
+
+    def rule(self, i: int) -> Rule | None:
+        """Return the rule for operand ``i``; a variadic op has one for all."""
+        return self.rules[0] if self.is_variadic else self.rules[i]
+
+
+def parameters_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return a rule's parameter names (`inspect.signature` costs 20 times as much)."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+def layout_of(
+    operands: Sequence[str], rules: Sequence[Rule | None]
+) -> tuple[tuple[tuple[str, int], ...], bool]:
+    """Return what nodes may have to save, and whether rules ask for avals."""
+    asked: set[str] = set()
+    for rule in rules:
+        if rule is not None:
+            asked.update(parameters_of(rule))
+    saved = [(name, i) for i, name in enumerate(operands) if name in asked]
+    if "out" in asked:
+        saved.append(("out", -1))
+    wants_avals = any(name.endswith("_like") for name in asked)
+    return tuple(saved), wants_avals
+
+
+# --------------------------------------------------------------- public functions
+
+
+def make_function(op: Op) -> OpFunction:
+    """Return the public function of an op, with the short cut that fits its form."""
+    statics = static_defaults(op)
+    if op.is_variadic:
+        function = _variadic(op, statics)
+    elif statics:
+        function = _with_static(op, statics)
+    elif len(op.operands) == 1:
+        function = _unary(op)
+    elif len(op.operands) == 2 and op.n_outputs is None:
+        function = _binary(op)
+    else:
+        function = _plain(op)
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = docstring(op)
+    function.op = op  # type: ignore[attr-defined]
+    return cast("OpFunction", function)
+
+
+def static_defaults(op: Op) -> dict[str, Any]:
+    """Return the static parameters of the forward function with their defaults."""
+    code = getattr(op.forward, "__code__", None)
+    if code is None:
+        return {}
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    n_operands = 1 if op.is_variadic else len(op.operands)
+    names = names[n_operands:]
+    defaults = op.forward.__defaults__ or ()  # type: ignore[attr-defined]
+    missing = len(names) - len(defaults)
+    padded = (inspect.Parameter.empty,) * missing + tuple(defaults)[-len(names) :]
+    return dict(zip(names, padded, strict=True)) if names else {}
+
+
+def _plain(op: Op) -> Callable[..., Any]:
+    n = len(op.operands)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != n:
+            args = inspect.signature(op.forward).bind(*args, **kwargs).args
+        return bind(op, args, {})
+
+    function.__wrapped__ = op.forward  # type: ignore[attr-defined]
+    return function
+
+
+def _with_static(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
+    n = len(op.operands)
+    names = tuple(statics)
+    is_complete = inspect.Parameter.empty not in statics.values()
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        n_args = len(args)
+        if n_args == n and is_complete:
+            if not kwargs:
+                return bind(op, args, statics)
+            if kwargs.keys() <= statics.keys():
+                return bind(op, args, {**statics, **kwargs})
+        bound = inspect.signature(op.forward).bind(*args, **kwargs)
+        bound.apply_defaults()
+        values = bound.args + tuple(bound.kwargs.values())
+        return bind(op, values[:n], dict(zip(names, values[n:], strict=True)))
+
+    function.__wrapped__ = op.forward  # type: ignore[attr-defined]
+    return function
+
+
+def _variadic(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
+    """Make a function whose first argument is a sequence of operands."""
+
+    def function(arrays: Any, *args: Any, **kwargs: Any) -> Any:
+        static = {**statics, **dict(zip(statics, args, strict=False)), **kwargs}
+        return bind(op, tuple(arrays), static)
+
+    function.__wrapped__ = op.forward  # type: ignore[attr-defined]
+    return function
+
+
+def _unary(op: Op) -> Callable[[Any], Any]:
+    forward = op.forward
+    ufunc = op.ufunc
+    needs = op.needs((True,))
+    keeps_x, keeps_out = "x" in needs, "out" in needs
+    is_plain = not (op.wants_avals or op.is_layout or op.is_constant or op.n_outputs)
+    is_short = is_plain and op.n_outputs is None and not (keeps_x and keeps_out)
+
+    def function(x: Any, /) -> Any:
+        if type(x) is Tensor and is_short and MODE.get() is EAGER:
+            value = x._value
+            parent = x._node
+            if (
+                parent is not None
+                and type(value) is _ndarray
+                and value.nbytes < POOL_BYTES
+            ):
+                try:
+                    out = forward(value)
+                except Exception:  # noqa: BLE001  # bind tries again and explains
+                    return bind(op, (x,), {})
+                if type(out) is _ndarray and out.dtype is value.dtype:
+                    node = Node()
+                    node.op = op
+                    node.parents = (parent,)
+                    node.saved = value if keeps_x else out if keeps_out else None
+                    node.extra = None
+                    node.number = next_number()
+                    t = Tensor()
+                    t._value = out
+                    t._node = node
+                    return t
+        elif type(x) is _ndarray and ufunc is not None:
+            return ufunc(x)
+        return bind(op, (x,), {})
+
+    return function
+
+
+def _packer(op: Op, recorded: tuple[bool, bool]) -> Callable[..., Any]:
+    """Return a function of (x, y, out) that builds what a binary node saves."""
+    needs = op.needs(recorded)
+    order = {"x": 0, "y": 1, "out": 2}
+    picks = [order[name] if name in needs else -1 for name, _ in op.layout]
+    if not picks or picks == [-1]:
+        return lambda _x, _y, _out: None
+    shapes: dict[tuple[int, ...], Callable[..., Any]] = {
+        (0,): lambda x, _y, _out: x,
+        (1,): lambda _x, y, _out: y,
+        (2,): lambda _x, _y, out: out,
+        (0, 1): lambda x, y, _out: (x, y),
+        (-1, 1): lambda _x, y, _out: (None, y),
+        (0, -1): lambda x, _y, _out: (x, None),
+    }
+    found = shapes.get(tuple(picks))
+    if found is not None:
+        return found
+    return lambda x, y, out: tuple(
+        None if pick < 0 else (x, y, out)[pick] for pick in picks
+    )
+
+
+def _binary(op: Op) -> Callable[[Any, Any], Any]:
+    forward = op.forward
+    is_short = not (op.wants_avals or op.is_layout or op.is_constant)
+    is_matmul = op.is_matmul
+    pack_both = _packer(op, (True, True))
+    pack_x = _packer(op, (True, False))
+    pack_y = _packer(op, (False, True))
+
+    def function(x: Any, y: Any, /) -> Any:  # noqa: PLR0911  # one exit a case: the hot path
+        if not is_short or MODE.get() is not EAGER:
+            return bind(op, (x, y), {})
+        try:
+            if type(x) is Tensor:
+                xv = x._value
+                if type(xv) is not _ndarray or xv.nbytes >= POOL_BYTES:
+                    return bind(op, (x, y), {})
+                if type(y) is Tensor:
+                    yv = y._value
+                    # matmul of matrices never broadcasts; others must not need to.
+                    if (
+                        type(yv) is _ndarray
+                        and xv.dtype is yv.dtype
+                        and (
+                            (xv.ndim == 2 and yv.ndim == 2 and yv.nbytes < POOL_BYTES)
+                            if is_matmul
+                            else xv.shape == yv.shape
+                        )
+                        and x._node is not None
+                        and y._node is not None
+                    ):
+                        out = forward(xv, yv)
+                        if type(out) is _ndarray and out.dtype is xv.dtype:
+                            node = Node()
+                            node.op = op
+                            node.parents = (x._node, y._node)
+                            node.saved = pack_both(xv, yv, out)
+                            node.extra = None
+                            node.number = next_number()
+                            t = Tensor()
+                            t._value = out
+                            t._node = node
+                            return t
+                elif (type(y) is float or type(y) is int) and x._node is not None:
+                    out = forward(xv, y)
+                    if type(out) is _ndarray and out.dtype is xv.dtype:
+                        node = Node()
+                        node.op = op
+                        node.parents = (x._node, None)
+                        node.saved = pack_x(xv, y, out)
+                        node.extra = None
+                        node.number = next_number()
+                        t = Tensor()
+                        t._value = out
+                        t._node = node
+                        return t
+            elif type(y) is Tensor and (type(x) is float or type(x) is int):
+                yv = y._value
+                if (
+                    type(yv) is _ndarray
+                    and yv.nbytes < POOL_BYTES
+                    and y._node is not None
+                ):
+                    out = forward(x, yv)
+                    if type(out) is _ndarray and out.dtype is yv.dtype:
+                        node = Node()
+                        node.op = op
+                        node.parents = (None, y._node)
+                        node.saved = pack_y(x, yv, out)
+                        node.extra = None
+                        node.number = next_number()
+                        t = Tensor()
+                        t._value = out
+                        t._node = node
+                        return t
+        except Exception:  # noqa: BLE001, S110  # bind tries again and explains
+            pass
+        return bind(op, (x, y), {})
+
+    return function
+
+
+# --------------------------------------------------------------------- docstrings
+
+
+def docstring(op: Op) -> str:
+    """Write the docstring of a public function from its entry."""
+    code, result = op.doctest
+    lines = [
+        op.doc,
+        "",
+        "Parameters",
+        "----------",
+        f"{', '.join(op.operands)} : Tensor or array_like",
+        "    Operands, with NumPy's meaning and broadcasting.",
+        "",
+        "Returns",
+        "-------",
+        "Tensor, or ndarray if no operand is a Tensor",
+    ]
+    notes = [f".. math:: {op.latex_call()}"] if op.latex else []
+    if op.notes:
+        notes += ["", op.notes] if notes else [op.notes]
+    if notes:
+        lines += ["", "Notes", "-----", *notes]
+    if op.source:
+        lines += ["", "References", "----------", op.source]
+    if code:
+        lines += ["", "Examples", "--------", ">>> import tensorgrad as tg"]
+        lines += [f">>> {line}" for line in code.split("\n")]
+        lines += result.split("\n") if result else []
+    return "\n".join(lines) + "\n"
