@@ -10,9 +10,9 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "CaptureError",
+    "DTypeError",
     "DataError",
     "DetachedError",
-    "DTypeError",
     "FileFormatError",
     "GraphError",
     "MissingExtraError",
@@ -73,7 +73,7 @@ class MissingExtraError(TensorgradError, ImportError):
 
 
 def explain(attempted: str, came: str, expected: str, remedy: str) -> str:
-    """Join the four parts of a message: ``attempted: came: expected …. Remedy.``
+    """Join attempt, finding, expectation and remedy into one message.
 
     Examples
     --------
