@@ -1,0 +1,30 @@
+"""The contenders, one module each, in the order of the columns.
+
+No module imports its package at the top: a missing peer is a missing column.
+"""
+
+from __future__ import annotations
+
+from benchmarks.contenders import (
+    autograd_peer,
+    jax_jit,
+    mygrad_peer,
+    numpy_out,
+    numpy_plain,
+    tensorgrad_eager,
+    torch_peer,
+)
+from benchmarks.contract import Contender
+
+BASELINE = numpy_plain.CONTENDER
+
+CONTENDERS: tuple[Contender, ...] = (
+    BASELINE,
+    numpy_out.CONTENDER,
+    tensorgrad_eager.CONTENDER,
+    jax_jit.CONTENDER,
+    torch_peer.EAGER,
+    torch_peer.COMPILED,
+    autograd_peer.CONTENDER,
+    mygrad_peer.CONTENDER,
+)
