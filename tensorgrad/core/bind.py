@@ -31,6 +31,7 @@ in the one place that gathers the cotangents of a projection's parent
 from __future__ import annotations
 
 import sys
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,34 +97,37 @@ def evaluate(op: Op, values: list[Any], static: dict[str, Any]) -> Any:
 
 def _abstract(value: Any) -> Any:
     # Python scalars stay themselves: they take part in promotion as weak types.
-    return value if isinstance(value, (bool, int, float, complex)) else aval_of(value)
+    return value if type(value) in (bool, int, float, complex) else aval_of(value)
 
 
 def _reusable(op: Op, values: list[Any]) -> Any:
-    """Return a pooled buffer for a large C-ordered result of one dtype, or None."""
-    dtype = None
-    shapes = []
-    nbytes = 0
+    """Return a pooled buffer for a large C-ordered result of one dtype, or None.
+
+    Where NumPy would choose another memory order or dtype, it allocates as usual.
+    """
+    if op.is_constant:
+        return None
+    arrays = []
     for v in values:
         if type(v) is _ndarray:
-            if dtype is None:
-                dtype = v.dtype
-            elif v.dtype is not dtype:
-                return None
-            if not v.flags.c_contiguous:
-                return None
-            nbytes = max(nbytes, v.nbytes)
-            shapes.append(v.shape)
+            arrays.append(v)
         elif type(v) is not float and type(v) is not int:
             return None
-    if nbytes < pool.POOL_BYTES or dtype is None or dtype.kind not in "fc":
+    if max((v.nbytes for v in arrays), default=0) < pool.POOL_BYTES:
+        return None
+    dtype = arrays[0].dtype
+    if dtype.kind != "f" or any(v.dtype is not dtype for v in arrays):
         return None
     if op.is_matmul:
-        if len(shapes) != 2 or len(shapes[0]) != 2 or len(shapes[1]) != 2:
+        if any(v.ndim != 2 for v in arrays):
             return None
-        shape = (shapes[0][0], shapes[1][1])
+        shape = (arrays[0].shape[0], arrays[1].shape[1])
     else:
-        shape = shapes[0] if len(shapes) == 1 else np.broadcast_shapes(*shapes)
+        if not all(v.flags.c_contiguous for v in arrays):
+            return None
+        shape = np.broadcast_shapes(*[v.shape for v in arrays])
+    if prod(shape) * dtype.itemsize < pool.POOL_BYTES:
+        return None
     return pool.take(shape, dtype)
 
 
@@ -175,6 +179,8 @@ def _record(
         node = make_node(op, tuple(parents), None, None)
         _save(op, node, values, out, static, mode)
         result = wrap(out, node)
+    if op.origin is not None and isinstance(args[0], Tensor):
+        result._origin = op.origin(args[0], static)
     if is_scalar:
         result._alias = SCALAR
     elif op.is_layout and isinstance(args[0], Tensor):

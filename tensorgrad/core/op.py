@@ -105,6 +105,8 @@ class Op:
     is_singular: bool = False
     """Some partial is infinite where the value is finite: zero times it is zero."""
     has_optional_operands: bool = False
+    origin: Callable[[Tensor, dict[str, Any]], Any] | None = None
+    """Notes on the result's handle what it was made of (ops/origins.py)."""
     report_only: tuple[int, ...] = ()
     """Operands that get their cotangent only as targets (losses from logits)."""
     domain: tuple[Domain, ...] = (REALS,)
@@ -256,6 +258,7 @@ def _variadic(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
 def _unary(op: Op) -> Callable[[Any], Any]:
     forward = op.forward
     ufunc = op.ufunc
+    origin = op.origin
     needs = op.needs((True,))
     keeps_x, keeps_out = "x" in needs, "out" in needs
     is_plain = not (op.wants_avals or op.is_layout or op.is_constant or op.n_outputs)
@@ -284,6 +287,8 @@ def _unary(op: Op) -> Callable[[Any], Any]:
                     t = Tensor()
                     t._value = out
                     t._node = node
+                    if origin is not None:
+                        t._origin = origin(x, {})
                     return t
         elif type(x) is _ndarray and ufunc is not None:
             return ufunc(x)

@@ -1,0 +1,548 @@
+"""Gradients: of recorded Tensors by explicit targets, and of functions of trees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from tensorgrad._typing import Array, Tree
+from tensorgrad.autodiff.reverse import sweep
+from tensorgrad.core.aval import Aval
+from tensorgrad.core.graph import ancestors
+from tensorgrad.core.modes import MODE, switch
+from tensorgrad.core.node import AnyNode, Leaf, Node
+from tensorgrad.core.tensor import StaleTensor, Tensor, node_of, stale, wrap
+from tensorgrad.core.views import SCALAR
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, explain
+from tensorgrad.ops.shaping import copy as copy_op
+from tensorgrad.tree import flatten, unflatten
+
+__all__ = ["backward", "grad", "gradients", "value_and_grad"]
+
+Unused = Literal["raise", "zero", "none"]
+
+
+# ------------------------------------------------------------------ of Tensors
+
+
+def gradients(
+    output: Tensor,
+    wrt: Tree,
+    grad: Any = None,
+    create_graph: bool = False,  # noqa: FBT001, FBT002  # fixed signature
+    unused: Unused = "raise",
+) -> Tree:
+    """Return the adjoints of any nodes of the graph that ends in ``output``.
+
+    Parameters
+    ----------
+    output : Tensor
+        What is differentiated; a scalar, unless ``grad`` is given.
+    wrt : Tensor, or nested lists, tuples, dicts, modules of Tensors
+        Inputs, parameters or intermediates such as ``z[l]``.
+    grad : array_like, shape of ``output``, optional
+        Cotangent of the output: the result is the adjoint of ``sum(grad * output)``.
+    create_graph : bool
+        Record the sweep: the adjoints are Tensors that can be differentiated again.
+    unused : {"raise", "zero", "none"}
+        What a target without a path to the output gets. A path whose derivative is
+        zero (through `sign`, say) is a path: it gives zeros.
+
+    Returns
+    -------
+    Structure of ``wrt`` with arrays (Tensors with ``create_graph``) of the targets'
+    shapes and dtypes
+
+    Raises
+    ------
+    GraphError
+        If a target has no path to the output, or was read as a plain number.
+    ShapeError
+        If ``output`` is not a scalar and ``grad`` is missing or has another shape.
+    DTypeError
+        If a target holds integers.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> x = tg.tensor([1.0, 2.0])
+    >>> z = x * x
+    >>> tg.gradients(z.sum(), {"x": x, "z": z})
+    {'x': array([2., 4.]), 'z': array([1., 1.])}
+    """
+    _check_output(output)
+    if unused not in ("raise", "zero", "none"):
+        raise ArgumentError(
+            explain(
+                "gradients",
+                f"unused={unused!r}",
+                "'raise', 'zero' or 'none'",
+                "Choose what a target without a path gets",
+            )
+        )
+    targets, structure = flatten(wrt)
+    for path, target in zip(structure.paths(), targets, strict=True):
+        _check_target(target, path)
+    if not targets:
+        return wrt
+    seed = _seed(output, grad, create_graph=create_graph)
+    nodes = [node_of(t) for t in targets]
+    found = sweep(node_of(output), seed, nodes, create_graph=create_graph)
+    _check_reached(output, targets, nodes, found, unused, list(structure.paths()))
+    results = [
+        None
+        if node not in found and unused == "none"
+        else _finished(found.get(node), target, create_graph=create_graph)
+        for node, target in zip(nodes, targets, strict=True)
+    ]
+    if not create_graph:
+        results = _unaliased(results, seed, grad)
+    return unflatten(structure, results)
+
+
+def _check_output(output: Any) -> None:
+    if type(output) is StaleTensor:
+        raise stale(output)
+    if not isinstance(output, Tensor):
+        raise ArgumentError(
+            explain(
+                "gradients",
+                f"an output of type {type(output).__name__}",
+                "a Tensor computed from the targets",
+                "Compute it from Tensors; a function of arrays is differentiated by "
+                "tg.grad",
+            )
+        )
+
+
+def _check_target(target: Any, path: str) -> None:
+    named = f" ({path})" if path else ""
+    if type(target) is StaleTensor:
+        raise stale(target)
+    if not isinstance(target, Tensor):
+        raise ArgumentError(
+            explain(
+                "gradients",
+                f"a target of type {type(target).__name__}{named}",
+                "a Tensor of the graph",
+                "Pass the Tensor that the output was computed from",
+            )
+        )
+    if target.dtype.kind not in "fc":
+        raise DTypeError(
+            explain(
+                "gradients",
+                f"a target of dtype {target.dtype}{named}",
+                "floating or complex numbers: integers are values without gradient",
+                "Convert it before the computation, for example tg.tensor(data, float)",
+            )
+        )
+
+
+def _seed(output: Tensor, grad: Any, *, create_graph: bool) -> Any:
+    shape = output.shape
+    if output.dtype.kind not in "fc":
+        raise DTypeError(
+            explain(
+                "gradients",
+                f"an output of dtype {output.dtype}",
+                "floating or complex numbers",
+                "Differentiate a quantity that varies continuously",
+            )
+        )
+    if grad is None:
+        if output.size != 1:
+            raise ShapeError(
+                explain(
+                    "gradients",
+                    f"an output of shape {shape} and no grad",
+                    "a scalar",
+                    "Reduce it (output.sum()), or pass its cotangent as grad=",
+                )
+            )
+        if isinstance(output._value, Aval):
+            return wrap(np.ones(shape, output.dtype), None)
+        seed: Any = np.ones(shape, output.dtype)
+    elif isinstance(grad, Tensor) and create_graph:
+        seed = grad
+    else:
+        # Results may alias the seed (the rule of add hands it on), so it is ours.
+        value = grad.numpy() if isinstance(grad, Tensor) else grad
+        seed = np.array(value)
+        if seed.dtype.kind != "c" or output.dtype.kind == "c":
+            seed = seed.astype(output.dtype, copy=False)
+    if seed.shape != shape:
+        raise ShapeError(
+            explain(
+                "gradients",
+                f"grad of shape {seed.shape} for an output of shape {shape}",
+                "equal shapes",
+                "Broadcast grad to the output's shape",
+            )
+        )
+    return wrap(seed, None) if create_graph and type(seed) is np.ndarray else seed
+
+
+def _check_reached(
+    output: Tensor,
+    targets: Sequence[Tensor],
+    nodes: Sequence[AnyNode],
+    found: dict[AnyNode, Any],
+    unused: Unused,
+    paths: Sequence[str],
+) -> None:
+    for target, node, path in zip(targets, nodes, paths, strict=True):
+        name = target.name or path or f"a target of shape {target.shape}"
+        if isinstance(node, Leaf) and node.escaped is not None:
+            raise GraphError(
+                explain(
+                    "gradients",
+                    f"{name} was read as a plain value by {node.escaped}",
+                    "a target all of whose uses are recorded",
+                    "Read it with .item() or .numpy() where no gradient is wanted",
+                )
+            )
+        if unused == "raise" and node not in found:
+            raise GraphError(
+                explain(
+                    "gradients",
+                    f"no path leads from {name} to the output "
+                    f"({_describe(output)}); this is not a zero gradient",
+                    "a target that the output was computed from",
+                    "Check that it was not detached or rebuilt, or pass unused='zero'",
+                )
+            )
+
+
+def _describe(output: Tensor) -> str:
+    node = output._node
+    return f"result of {node.op.name}" if isinstance(node, Node) else "a leaf"
+
+
+def _finished(adjoint: Any, target: Tensor, *, create_graph: bool) -> Any:
+    """Return an adjoint as the caller gets it; zero where only zero paths lead."""
+    if adjoint is None:
+        zeros = np.zeros(target.shape, target.dtype)
+        return wrap(zeros, None) if create_graph else zeros
+    if create_graph:
+        return adjoint if type(adjoint) is Tensor else wrap(np.asarray(adjoint), None)
+    if type(adjoint) is Tensor:
+        # Under capture even an unrecorded sweep has abstract results.
+        return adjoint if isinstance(adjoint._value, Aval) else adjoint._value
+    return np.asarray(adjoint)
+
+
+def _unaliased(results: list[Any], *others: Any) -> list[Any]:
+    """Copy what is a view or is handed out twice: results belong to the caller."""
+    seen = {id(other) for other in others}
+    owned = []
+    for result in results:
+        if isinstance(result, np.ndarray):
+            if (
+                id(result) in seen
+                or result.base is not None
+                or not result.flags.writeable
+            ):
+                result = result.copy(order="K")  # noqa: PLW2901
+            seen.add(id(result))
+        owned.append(result)
+    return owned
+
+
+def backward(output: Tensor, grad: Any = None) -> None:
+    """Set ``.grad`` on the leaves with ``requires_grad`` that the output depends on.
+
+    Parameters
+    ----------
+    output : Tensor
+        A scalar, unless ``grad`` is given.
+    grad : array_like, shape of ``output``, optional
+        Cotangent of the output.
+
+    Raises
+    ------
+    GraphError
+        If no leaf with ``requires_grad`` leads to the output.
+    ShapeError
+        If ``output`` is not a scalar and ``grad`` is missing or has another shape.
+
+    Notes
+    -----
+    Gradients are set, not added to what was there before. A graph may be swept any
+    number of times.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    array([2., 4.])
+    """
+    _check_output(output)
+    seed = _seed(output, grad, create_graph=False)
+    root = node_of(output)
+    leaves = [
+        node
+        for node in ancestors((root,))
+        if isinstance(node, Leaf) and node.requires_grad
+    ]
+    if not leaves:
+        raise GraphError(
+            explain(
+                "backward",
+                f"{_describe(output)} that depends on no leaf with requires_grad",
+                "at least one",
+                "Make the parameters with tg.tensor(data, requires_grad=True)",
+            )
+        )
+    found = sweep(root, seed, leaves, create_graph=False)
+    adjoints = [found[leaf] for leaf in leaves]
+    owned = _unaliased([None if a is None else np.asarray(a) for a in adjoints], seed)
+    for leaf, adjoint in zip(leaves, owned, strict=True):
+        leaf.grad = adjoint
+
+
+# ---------------------------------------------------------------- of functions
+
+
+def grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    create_graph: bool = False,
+) -> Callable[..., Tree]:
+    """Return a function that computes the gradient of a scalar function.
+
+    Parameters
+    ----------
+    f : callable
+        Takes nested tuples, lists, dicts, modules of arrays; returns a real scalar.
+    argnums : int or sequence of int
+        Which positional arguments to differentiate.
+    create_graph : bool
+        Return Tensors that can be differentiated again. Happens by itself where an
+        argument is being recorded (nesting).
+
+    Returns
+    -------
+    callable
+        Of the same arguments; returns the gradient in the structure of the argument
+        (a tuple of them for several ``argnums``), with arrays as leaves. An argument
+        that the function ignores has gradient zero.
+
+    Raises
+    ------
+    DTypeError
+        At the call: if an argument holds integers, or the value is not real.
+    ShapeError
+        At the call: if the value is not a scalar.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> tg.grad(lambda x: x**3)(2.0)
+    array(12.)
+    >>> tg.grad(tg.grad(lambda x: x**3))(2.0)
+    array(12.)
+    """
+    compute = value_and_grad(f, argnums, create_graph=create_graph)
+
+    def gradient(*args: Any, **kwargs: Any) -> Tree:
+        return compute(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    create_graph: bool = False,
+) -> Callable[..., tuple[Any, Tree]]:
+    """Return a function that computes value and gradient of a scalar function.
+
+    Parameters and errors as for `grad`.
+
+    Returns
+    -------
+    callable
+        Returns (value, gradient); the value is a 0-d array.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> tg.value_and_grad(lambda p: p["w"] * p["x"])({"w": 2.0, "x": 3.0})
+    (array(6.), {'w': array(3.), 'x': array(2.)})
+    """
+    if not callable(f):
+        raise ArgumentError(
+            explain(
+                "grad",
+                f"a {type(f).__name__}",
+                "a function",
+                "Pass the function itself, not its value; for a Tensor use tg.gradients",
+            )
+        )
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def compute(*args: Any, **kwargs: Any) -> tuple[Any, Tree]:
+        traced = list(args)
+        inputs: list[list[Tensor]] = []
+        structures = []
+        for position in positions:
+            index = _position(position, len(args))
+            found, structure = flatten(args[index])
+            tensors = [
+                _traced(leaf, path, create_graph=create_graph)
+                for leaf, path in zip(found, structure.paths(), strict=True)
+            ]
+            traced[index] = unflatten(structure, tensors)
+            inputs.append(tensors)
+            structures.append(structure)
+        targets = [t for tensors in inputs for t in tensors]
+        try:
+            with switch(record=True, depth=MODE.get().depth + 1):
+                value = f(*traced, **kwargs)
+            keep = create_graph or _is_nested(value, targets)
+            results = _adjoints(value, targets, create_graph=keep)
+        finally:
+            _release(targets)
+        parts = iter(results)
+        trees = [unflatten(structure, parts) for structure in structures]
+        output = trees[0] if isinstance(argnums, int) else tuple(trees)
+        return _plain_value(value, keep=keep), output
+
+    return compute
+
+
+def _position(position: int, n_args: int) -> int:
+    if not -n_args <= position < n_args:
+        raise ArgumentError(
+            explain(
+                "grad",
+                f"argnums {position} for a call with {n_args} positional arguments",
+                "the position of an argument",
+                "Pass the argument by position, or correct argnums",
+            )
+        )
+    return position % n_args
+
+
+def _traced(leaf: Any, path: str, *, create_graph: bool) -> Tensor:
+    """Return a Tensor that stands for one leaf of an argument inside the function."""
+    if type(leaf) is StaleTensor:
+        raise stale(leaf)
+    if isinstance(leaf, Tensor):
+        is_inner = isinstance(leaf._node, Leaf) and leaf._node.traced
+        if create_graph or is_inner or isinstance(leaf._node, Node):
+            # A node of its own: the inner gradient must not see other uses of it.
+            with switch(record=True):
+                return copy_op(leaf)  # type: ignore[no-any-return]
+        value = leaf._value
+    else:
+        value = _floating(leaf, path)
+        if create_graph or MODE.get().depth > 0:
+            value = value.copy(order="K")  # the graph may outlive the call
+    name = leaf.name if isinstance(leaf, Tensor) else path or None
+    _check_target(wrap(value, None), path)
+    t = wrap(value, Leaf(name=name, traced=True))
+    if not isinstance(leaf, (Tensor, np.ndarray)):
+        t._alias = SCALAR
+    return t
+
+
+def _floating(leaf: Any, path: str) -> Array:
+    if isinstance(leaf, np.ndarray):
+        # A view: the function may not write to the caller's array through it.
+        view: Array = leaf.view(np.ndarray)
+        view.flags.writeable = False
+        return view
+    if isinstance(leaf, (float, complex, np.inexact)):
+        return np.asarray(leaf)
+    named = f" ({path})" if path else ""
+    raise DTypeError(
+        explain(
+            "grad",
+            f"an argument of type {type(leaf).__name__}{named}",
+            "floating or complex numbers, or nested containers of them",
+            "Convert it: 2.0 for 2, np.asarray(x, float) for a list of numbers; leave "
+            "other arguments out of argnums",
+        )
+    )
+
+
+def _is_nested(value: Any, own: Sequence[Tensor]) -> bool:
+    """Tell whether an enclosing transform is recording what the value depends on."""
+    mine = {t._node for t in own}
+    if any(isinstance(node, Node) for node in mine):
+        return True
+    if MODE.get().depth == 0 or not isinstance(value, Tensor):
+        return False
+    return any(
+        isinstance(node, Leaf) and node.traced and node not in mine
+        for node in ancestors((node_of(value),))
+    )
+
+
+def _adjoints(value: Any, targets: list[Tensor], *, create_graph: bool) -> list[Any]:
+    if not isinstance(value, Tensor):
+        _check_constant(value)
+        return [
+            _finished(None, target, create_graph=create_graph) for target in targets
+        ]
+    if value.dtype.kind == "c":
+        raise DTypeError(
+            explain(
+                "grad",
+                "a function with a complex value",
+                "a real scalar",
+                "Differentiate its real part, its imaginary part or its modulus",
+            )
+        )
+    if value.size != 1:
+        raise ShapeError(
+            explain(
+                "grad",
+                f"a function whose value has shape {value.shape}",
+                "a scalar",
+                "Reduce it with .sum() or .mean(), or use tg.gradients with grad=",
+            )
+        )
+    if value.dtype.kind != "f":
+        return [
+            _finished(None, target, create_graph=create_graph) for target in targets
+        ]
+    results: list[Any] = gradients(
+        value, targets, create_graph=create_graph, unused="zero"
+    )
+    return results
+
+
+def _check_constant(value: Any) -> None:
+    """A function may ignore its arguments, but must still return a number."""
+    array = np.asarray(value) if not isinstance(value, (list, tuple, dict)) else None
+    if array is None or array.size != 1 or array.dtype.kind not in "biuf":
+        raise ShapeError(
+            explain(
+                "grad",
+                f"a function that returned {type(value).__name__}",
+                "a real scalar",
+                "Return one number, for example the mean loss",
+            )
+        )
+
+
+def _plain_value(value: Any, *, keep: bool) -> Any:
+    if keep or not isinstance(value, Tensor):
+        return value if isinstance(value, Tensor) else np.asarray(value)
+    return value._value
+
+
+def _release(targets: Sequence[Tensor]) -> None:
+    """End the tracing of inputs, so that one that escaped is an ordinary constant."""
+    for target in targets:
+        if isinstance(target._node, Leaf):
+            target._node.traced = False
