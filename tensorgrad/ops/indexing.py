@@ -1,0 +1,3 @@
+"""The table: indexing."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The table: joining."""
+
+from __future__ import annotations

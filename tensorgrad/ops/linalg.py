@@ -1,0 +1,3 @@
+"""The table: linalg."""
+
+from __future__ import annotations
