@@ -116,6 +116,15 @@ def _run(
             )
         saved = node.saved
         parents = node.parents
+        if len(parents) == 1:
+            parent = parents[0]
+            if parent in active and (pull := pulls[0]) is not None:
+                share = pull(g, saved, None)
+                if parent in pending:
+                    state.add(parent, share)
+                else:
+                    pending[parent] = share
+            continue
         for i in range(len(parents)):
             parent = parents[i]
             if parent in active and (pull := pulls[i]) is not None:

@@ -31,6 +31,7 @@ in the one place that gathers the cotangents of a projection's parent
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def bind(op: Op, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
     if not any_tensor:
         return out
     if op.n_outputs is not None:
-        return _record_many(op, values, parents, static, out, mode)
+        return _record_many(op, args, values, parents, static, out, mode)
     if op.is_constant and not isinstance(out, Aval):
         return out
     return _record(op, args, values, parents, static, out, mode)
@@ -190,11 +191,15 @@ def _record(
 
 def _carry_over(op: Op, base: Tensor, static: dict[str, Any], result: Tensor) -> None:
     """Pass on what a view inherits: shared memory, and the way back to logits."""
-    if type(result._value) is _ndarray and shares_memory(result._value, base._value):
-        link(result, base)
+    _carry_over_memory(base, result)
     origin = getattr(base, "_origin", None)
     if origin is not None:
         result._origin = origin.through(op, static)
+
+
+def _carry_over_memory(base: Tensor, result: Tensor) -> None:
+    if type(result._value) is _ndarray and shares_memory(result._value, base._value):
+        link(result, base)
 
 
 def _save(
@@ -208,6 +213,9 @@ def _save(
         if name not in needed:
             kept.append(None)
             continue
+        if op.is_variadic and index >= 0:
+            kept.append(_all_operands(op, node, values, guards, mode))
+            continue
         value = out if index < 0 else values[index]
         if index >= 0 and type(value) is _ndarray and node.parents[index] is None:
             value = _guarded(value, op, guards, mode)
@@ -217,6 +225,24 @@ def _save(
     line = creating_line() if mode.debug else None
     if static or avals or guards or line:
         node.extra = Extra(static or None, avals, tuple(guards), line)
+
+
+def _all_operands(
+    op: Op, node: Node, values: list[Any], guards: list[Guard], mode: Mode
+) -> tuple[Any, ...]:
+    """Return a variadic op's operands; a lone recorded factor of a product is not kept."""
+    parents = node.parents
+    n_recorded = sum(p is not None for p in parents)
+    is_alone = op.kind == "Linear" and n_recorded == 1
+    kept = []
+    for value, parent in zip(values, parents, strict=True):
+        if parent is not None:
+            kept.append(None if is_alone else value)
+        else:
+            kept.append(
+                _guarded(value, op, guards, mode) if type(value) is _ndarray else value
+            )
+    return tuple(kept)
 
 
 def _differing(op: Op, values: list[Any], out: Any) -> tuple[Aval, ...] | None:
@@ -255,22 +281,31 @@ def creating_line() -> str | None:
 
 def _record_many(
     op: Op,
+    args: tuple[Any, ...],
     values: list[Any],
     parents: list[AnyNode | None],
     static: dict[str, Any],
     outs: Any,
     mode: Mode,
-) -> tuple[Tensor, ...]:
-    outs = tuple(o if type(o) is Aval else np.asarray(o) for o in outs)
-    if not mode.record:
-        return tuple(wrap(o, None) for o in outs)
-    node = make_node(op, tuple(parents), None, None)
-    _save(op, node, values, outs, static, mode)
-    results = []
-    for i, out in enumerate(outs):
-        extra = Extra({"index": i, "count": len(outs), "aval": aval_of(out)})
-        results.append(wrap(out, make_node(op.projection, (node,), None, extra)))
-    return tuple(results)
+) -> Sequence[Tensor]:
+    """Wrap several outputs, in a list where the forward function gave a list."""
+    arrays = tuple(o if type(o) is Aval else np.asarray(o) for o in outs)
+    node = None
+    if mode.record:
+        node = make_node(op, tuple(parents), None, None)
+        _save(op, node, values, arrays, static, mode)
+    results = [_output(op, node, arrays, k) for k in range(len(arrays))]
+    if op.is_layout and isinstance(args[0], Tensor):
+        for result in results:
+            _carry_over_memory(args[0], result)
+    return results if type(outs) is list else tuple(results)
+
+
+def _output(op: Op, node: Node | None, arrays: tuple[Any, ...], k: int) -> Tensor:
+    if node is None:
+        return wrap(arrays[k], None)
+    static = {"index": k, "count": len(arrays), "aval": aval_of(arrays[k])}
+    return wrap(arrays[k], make_node(op.projection, (node,), None, Extra(static)))
 
 
 def describe(value: Any) -> str:

@@ -22,16 +22,18 @@ def ancestors(roots: Iterable[AnyNode], oldest: int = 0) -> list[AnyNode]:
         Nodes with a smaller creation number are left out, and what is behind them:
         they can't lead to a node that is younger than they are.
     """
-    stack = list(roots)
-    seen = set(stack)
+    found = list(dict.fromkeys(roots))
+    seen = set(found)
     add = seen.add
-    push = stack.append
-    while stack:
-        for parent in stack.pop().parents:
+    push = found.append
+    # The list grows while it is read: each node is looked at once, without recursion.
+    for node in found:
+        for parent in node.parents:
             if parent is not None and parent not in seen and parent.number >= oldest:
                 add(parent)
                 push(parent)
-    return sorted(seen, key=_NUMBER)
+    found.sort(key=_NUMBER)
+    return found
 
 
 def on_a_path(ordered: list[AnyNode], targets: Iterable[AnyNode]) -> set[AnyNode]:

@@ -84,6 +84,10 @@ class Op:
     A rule's parameter names say what it gets: ``g`` the cotangent (not for a partial),
     ``t`` the tangent (in ``jvps``), ``out`` the result, an operand's name its value,
     ``x_like`` the shape and dtype of operand x, a static argument's name that argument.
+
+    A variadic op has one rule for all operands. It may ask for ``i``, the number of
+    the operand; ``avals``, the shapes and dtypes of all; ``arrays``, the values of all,
+    with None for a value that no rule of a linear op can need.
     """
 
     name: str
@@ -96,7 +100,11 @@ class Op:
     ufunc: np.ufunc | None = None
     n_outputs: int | None = None
     """None for one plain result; 0 for a number that depends on the arguments."""
-    projection: Op | None = None
+    is_projection: bool = False
+    """Picks one output of an op that has several; see `PROJECTION`."""
+    adapt: Callable[..., tuple[tuple[Any, ...], dict[str, Any]]] | None = None
+    """From the arguments of the public function to operands and static arguments,
+    where they are not simply in this order, or must be made safe to keep."""
     is_variadic: bool = False
     is_layout: bool = False
     is_matmul: bool = False
@@ -134,6 +142,8 @@ class Op:
 
     def needs(self, recorded: tuple[bool, ...]) -> frozenset[str]:
         """Return which values the rules of the recorded operands ask for."""
+        if self.is_variadic:
+            recorded = (any(recorded),)
         found = self.cache.get(recorded)
         if found is None:
             names: set[str] = set()
@@ -171,9 +181,29 @@ def layout_of(
     saved = [(name, i) for i, name in enumerate(operands) if name in asked]
     if "out" in asked:
         saved.append(("out", -1))
-    wants_avals = any(name.endswith("_like") for name in asked)
+    wants_avals = any(name.endswith("_like") or name == "avals" for name in asked)
     return tuple(saved), wants_avals
 
+
+def _pick(x: Sequence[Any], index: int, count: int, aval: Any) -> Any:
+    return x[index]
+
+
+PROJECTION = Op(
+    name="output",
+    kind="Linear",
+    forward=_pick,
+    operands=("x",),
+    rules=(None,),
+    shape_rule=_pick,
+    is_projection=True,
+    doc="Pick one of several outputs.",
+)
+"""The op of the node between an op with several outputs and each Tensor it gives.
+
+Sweeps gather the cotangents of all outputs here, so that rules get them as one list,
+with None for an output that nobody used.
+"""
 
 # --------------------------------------------------------------- public functions
 
@@ -181,7 +211,9 @@ def layout_of(
 def make_function(op: Op) -> OpFunction:
     """Return the public function of an op, with the short cut that fits its form."""
     statics = static_defaults(op)
-    if op.is_variadic:
+    if op.adapt is not None:
+        function = _adapted(op, op.adapt)
+    elif op.is_variadic:
         function = _variadic(op, statics)
     elif statics:
         function = _with_static(op, statics)
@@ -202,13 +234,25 @@ def static_defaults(op: Op) -> dict[str, Any]:
     code = getattr(op.forward, "__code__", None)
     if code is None:
         return {}
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    n_operands = 1 if op.is_variadic else len(op.operands)
-    names = names[n_operands:]
+    n = code.co_argcount
+    first = 0 if op.is_variadic else len(op.operands)
+    names = code.co_varnames[first:n]
+    found = dict.fromkeys(names, inspect.Parameter.empty)
     defaults = op.forward.__defaults__ or ()  # type: ignore[attr-defined]
-    missing = len(names) - len(defaults)
-    padded = (inspect.Parameter.empty,) * missing + tuple(defaults)[-len(names) :]
-    return dict(zip(names, padded, strict=True)) if names else {}
+    found.update(zip(code.co_varnames[n - len(defaults) : n], defaults, strict=True))
+    by_keyword = code.co_varnames[n : n + code.co_kwonlyargcount]
+    found.update(dict.fromkeys(by_keyword, inspect.Parameter.empty))
+    found.update(op.forward.__kwdefaults__ or {})  # type: ignore[attr-defined]
+    return found
+
+
+def _adapted(op: Op, adapt: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        operands, static = adapt(*args, **kwargs)
+        return bind(op, operands, static)
+
+    function.__wrapped__ = adapt  # type: ignore[attr-defined]
+    return function
 
 
 def _plain(op: Op) -> Callable[..., Any]:
