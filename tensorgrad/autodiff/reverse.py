@@ -181,7 +181,7 @@ def _pass_on(
     parents = node.parents
     if op.kind == "Zero":
         return
-    if op.n_outputs is None and op.projection is op:
+    if op.is_projection:
         _gather(node, g, state)
         return
     if extra is not None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.aval import Aval
-from tensorgrad.core.node import Extra, Node, make_node
+from tensorgrad.core.node import AnyNode, Extra, Node, make_node
 from tensorgrad.core.op import Op, Rule, parameters_of
 from tensorgrad.core.tensor import Tensor, wrap
 from tensorgrad.ops.arithmetic import safe_multiply
@@ -95,8 +95,13 @@ def _linked(node: Node, value: Any, index: int) -> Any:
         if type(value) is tuple:
             return tuple(_output(node, v, k) for k, v in enumerate(value))
         return wrap(value, node)
-    parent = node.parents[index]
-    return value if parent is None else wrap(value, parent)
+    if node.op.is_variadic:
+        return tuple(map(_linked_to, value, node.parents))
+    return _linked_to(value, node.parents[index])
+
+
+def _linked_to(value: Any, parent: AnyNode | None) -> Any:
+    return value if parent is None or value is None else wrap(value, parent)
 
 
 def _output(node: Node, value: Any, k: int) -> Tensor:

@@ -21,6 +21,7 @@ from tensorgrad.core.pool import POOL_BYTES
 from tensorgrad.core.tensor import Tensor
 
 __all__ = [
+    "PROJECTION",
     "REALS",
     "Domain",
     "Example",
@@ -100,8 +101,9 @@ class Op:
     ufunc: np.ufunc | None = None
     n_outputs: int | None = None
     """None for one plain result; 0 for a number that depends on the arguments."""
+    projection: Op | None = None
+    """`PROJECTION`, for an op with several outputs."""
     is_projection: bool = False
-    """Picks one output of an op that has several; see `PROJECTION`."""
     adapt: Callable[..., tuple[tuple[Any, ...], dict[str, Any]]] | None = None
     """From the arguments of the public function to operands and static arguments,
     where they are not simply in this order, or must be made safe to keep."""

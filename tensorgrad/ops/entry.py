@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.op import (
+    PROJECTION,
     REALS,
     Domain,
     Example,
@@ -124,6 +125,7 @@ def _make(
         functions = (ufunc, *functions)
     if shape_rule is None:
         shape_rule = broadcast_shape_rule(name, forward)
+    is_multiple = facts.get("n_outputs") is not None
     op = Op(
         name=name,
         kind=kind,
@@ -137,6 +139,7 @@ def _make(
         numpy=functions,
         layout=layout,
         wants_avals=wants_avals,
+        projection=PROJECTION if is_multiple else None,
         **facts,
     )
     return make_function(op)
