@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.architecture.layer_examples import EXAMPLES
 from tests.architecture.sources import PACKAGE, ROOT, layer_names
 
 # These may know test frameworks, drawing libraries and the command line.
@@ -14,17 +15,29 @@ TOP_LAYERS = {"audit", "cli", "derive", "interop", "show", "testing"}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 TIMEOUT_S = 60
 
-# Imports one layer below an empty root, so that nothing else is loaded by the root's
-# own imports, and prints which layers came with it.
-IMPORT_ALONE = """
-import importlib, pkgutil, sys, types
+# An empty root, so that nothing is loaded by the imports of the real one.
+EMPTY_ROOT = """
+import sys, types
 root = types.ModuleType("tensorgrad")
 root.__path__ = [sys.argv[1]]
 sys.modules["tensorgrad"] = root
+"""
+
+# Imports all of one layer, and prints which layers came with it.
+IMPORT_ALONE = """
+import importlib, pkgutil
 layer = importlib.import_module("tensorgrad." + sys.argv[2])
 for found in pkgutil.walk_packages(getattr(layer, "__path__", []), layer.__name__ + "."):
     importlib.import_module(found.name)
 print(*sorted({name.split(".")[1] for name in sys.modules if "tensorgrad." in name}))
+"""
+
+# Runs a doctest, and prints what it should not have printed.
+RUN_ALONE = """
+import doctest
+import numpy as np
+test = doctest.DocTestParser().get_doctest(sys.argv[2], {"np": np}, "example", None, 0)
+sys.exit(doctest.DocTestRunner().run(test).failed)
 """
 
 HEAVY = ("argparse", "hypothesis", "pytest", "safetensors", "scipy", "sklearn", "tqdm")
@@ -41,7 +54,7 @@ def run_python(code: str, *arguments: str) -> str:
         text=True,
         timeout=TIMEOUT_S,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -70,9 +83,16 @@ def test_import_linter_keeps_every_contract() -> None:
 @pytest.mark.parametrize("layer", layer_names())
 def test_layer_imports_alone_and_brings_only_lower_layers(layer: str) -> None:
     ranks = layer_ranks()
-    loaded = set(run_python(IMPORT_ALONE, str(PACKAGE), layer).split()) - {layer}
+    loaded = set(run_python(EMPTY_ROOT + IMPORT_ALONE, str(PACKAGE), layer).split()) - {
+        layer
+    }
     too_high = {name for name in loaded if ranks[name] >= ranks[layer]}
     assert too_high == set()
+
+
+@pytest.mark.parametrize("layer", layer_names())
+def test_layer_works_with_lower_layers_alone(layer: str) -> None:
+    assert run_python(EMPTY_ROOT + RUN_ALONE, str(PACKAGE), EXAMPLES[layer]) == ""
 
 
 def test_every_layer_below_the_top_is_kept_from_the_tools() -> None:
