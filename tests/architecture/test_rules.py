@@ -11,8 +11,8 @@ import pytest
 from tests.architecture.sources import parse, python_files, relative
 
 RULE_KEYWORDS = {"T", "d", "jvp", "vjp"}
-# Numbers and index constants, which every kind of operand understands.
-NUMPY_CONSTANTS = {"e", "euler_gamma", "inf", "newaxis", "pi"}
+# Constants, which every kind of operand understands, and the type a fast path asks for.
+NUMPY_CONSTANTS = {"e", "euler_gamma", "inf", "ndarray", "newaxis", "pi"}
 OP_FILES = python_files("tensorgrad/ops")
 
 
