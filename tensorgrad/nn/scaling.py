@@ -1,0 +1,103 @@
+"""Standardised features: learned on the training part, applied to whatever comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad._typing import Array, Rng
+from tensorgrad.errors import ArgumentError, ShapeError, explain
+from tensorgrad.nn.module import Module
+
+__all__ = ["Standardise", "learn_scaling"]
+
+CHUNK_ROWS = 65_536
+"""Rows read at a time: the moments of a memory-mapped file need no copy of it."""
+
+
+class Standardise(Module):
+    """Subtract each feature's mean and divide by its spread; nothing is trained.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (features,)
+    scale : ndarray, shape (features,)
+        Positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Standardise(np.array([1.0]), np.array([2.0]))(np.array([[5.0]]))
+    array([[2.]])
+    """
+
+    def __init__(self, mean: Array, scale: Array) -> None:
+        self.mean = mean
+        self.scale = scale
+
+    def __call__(self, x: Any, rng: Rng = None) -> Any:
+        shape = np.shape(x) if isinstance(x, (list, tuple)) else x.shape
+        if shape[-1:] != self.mean.shape:
+            raise ShapeError(
+                explain(
+                    "Standardise",
+                    f"x of shape {shape}",
+                    f"{self.mean.size} features, as in training",
+                    "Examples are rows, features are columns; check the columns' order",
+                )
+            )
+        return (x - self.mean) / self.scale
+
+
+def learn_scaling(model: Module, x: Array) -> None:
+    """Give a model the mean and spread of its training data, as ``model.scaling``.
+
+    Parameters
+    ----------
+    model : Module
+        One that applies ``scaling``, as Sequential does.
+    x : array, shape (examples, features)
+
+    Raises
+    ------
+    ArgumentError
+        If the model has no place for it.
+
+    Notes
+    -----
+    The spread is the standard deviation of the examples (ddof 0). A constant feature
+    keeps its scale: it becomes zero, and stays harmless when it varies later.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorgrad as tg
+    >>> model = tg.nn.mlp([1, 1], ["linear"])
+    >>> learn_scaling(model, np.array([[1.0], [3.0]]))
+    >>> model.scaling.mean, model.scaling.scale
+    (array([2.]), array([1.]))
+    """
+    if not hasattr(model, "scaling"):
+        raise ArgumentError(
+            explain(
+                "fit",
+                f"standardise=True for {type(model).__name__}, which has no scaling",
+                "a model that applies self.scaling to its input",
+                "Use tg.nn.Sequential, or standardise the data beforehand",
+            )
+        )
+    mean, scale = moments(x)
+    dtype = next(iter(model.parameters().values())).dtype
+    model.scaling = Standardise(mean.astype(dtype), scale.astype(dtype))
+
+
+def moments(x: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of each feature, in two passes over chunks."""
+    n = len(x)
+    chunks = [slice(i, i + CHUNK_ROWS) for i in range(0, n, CHUNK_ROWS)]
+    mean = sum(np.add.reduce(x[rows], axis=0, dtype=float) for rows in chunks) / n
+    squares = sum(np.add.reduce((x[rows] - mean) ** 2, axis=0) for rows in chunks)
+    scale = np.sqrt(squares / n)
+    # A feature that is constant up to rounding has no spread to divide by.
+    is_constant = scale <= 1e-12 * np.maximum(np.abs(mean), 1.0)
+    return mean, np.where(is_constant, 1.0, scale)

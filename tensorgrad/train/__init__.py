@@ -1,0 +1,19 @@
+"""Training: `fit`, what it returns, and how well a model does."""
+
+from tensorgrad.train.diagnosis import Diagnosis, diagnose
+from tensorgrad.train.evaluation import error_rate, evaluate, predict
+from tensorgrad.train.fit import fit
+from tensorgrad.train.history import History
+from tensorgrad.train.sweep import SweepResult, sweep
+
+__all__ = [
+    "Diagnosis",
+    "History",
+    "SweepResult",
+    "diagnose",
+    "error_rate",
+    "evaluate",
+    "fit",
+    "predict",
+    "sweep",
+]

@@ -1,0 +1,175 @@
+"""How well a model does: predictions, loss and error rate, in batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad._typing import Array
+from tensorgrad.core.modes import no_grad
+from tensorgrad.core.tensor import as_value
+from tensorgrad.errors import ArgumentError, explain
+from tensorgrad.nn.module import Module
+from tensorgrad.train.targets import Loss, check_examples, choose_loss, fit_labels
+
+__all__ = ["error_rate", "evaluate", "predict"]
+
+BATCH_ROWS = 4096
+
+
+def outputs(model: Module, x: Array) -> Array:
+    """Return what the model gives for each example, dropout off."""
+    parts = []
+    with no_grad():
+        for start in range(0, len(x), BATCH_ROWS):
+            parts.append(as_value(model(x[start : start + BATCH_ROWS])))
+    return np.concatenate(parts) if len(parts) > 1 else np.asarray(parts[0])
+
+
+def predict(model: Module, x: Any) -> Array:
+    """Return the class of each example, or the output of a regression.
+
+    Parameters
+    ----------
+    model : Module
+    x : array_like, shape (examples, features)
+
+    Returns
+    -------
+    ndarray, shape (examples,)
+        Integers from 0: the most probable class of a softmax head, or whether a single
+        sigmoid output is at least ½. Several sigmoid outputs and regressions keep
+        their axis: shape (examples, outputs).
+
+    Raises
+    ------
+    DataError
+        If x holds NaN or infinity.
+    ShapeError
+        If x does not fit the model.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorgrad as tg
+    >>> model = tg.nn.mlp([2, 2], ["softmax"], rng=0)
+    >>> predict(model, np.zeros((3, 2)))
+    array([0, 0, 0])
+    """
+    x, _ = check_examples("predict", x)
+    return decide(model, outputs(model, x))
+
+
+def decide(model: Module, a: Array) -> Array:
+    """Turn outputs into classes, as the head says."""
+    head = getattr(model, "head", None)
+    if head == "softmax":
+        return a.argmax(axis=-1)
+    if head == "sigmoid":
+        # Not "a < ½ is 0": the notes' rule sends a NaN to class 1.
+        classes = (a >= 0.5).astype(np.int64)
+        return classes[:, 0] if classes.ndim == 2 and classes.shape[1] == 1 else classes
+    return a
+
+
+def error_rate(model: Module, x: Any, y: Any) -> float:
+    """Return the fraction of examples that the model gets wrong.
+
+    Parameters
+    ----------
+    model : Module
+        With a softmax or sigmoid head.
+    x : array_like, shape (examples, features)
+    y : array_like, shape (examples,) or (examples, outputs)
+        Class numbers, or one-hot rows; 0 and 1 for a sigmoid head. An example with
+        several sigmoid outputs counts as wrong if any of them is.
+
+    Returns
+    -------
+    float
+        Between 0, all right, and 1. The notes' section 4 prints 1 for a right answer,
+        which makes its error an accuracy.
+
+    Raises
+    ------
+    ArgumentError
+        If the head is a regression.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorgrad as tg
+    >>> model = tg.nn.mlp([2, 2], ["softmax"], rng=0)
+    >>> error_rate(model, np.zeros((4, 2)), [0, 0, 0, 1])
+    0.25
+    """
+    x, y = check_examples("error_rate", x, y)
+    a = outputs(model, x)
+    return rate_of(model, a, y)
+
+
+def rate_of(model: Module, a: Array, y: Array) -> float:
+    """Return the error rate of outputs."""
+    if not is_classifier(model):
+        raise ArgumentError(
+            explain(
+                "error_rate",
+                f"a model whose head is {getattr(model, 'head', None)!r}",
+                "a softmax or sigmoid head",
+                "Measure a regression by tg.train.evaluate",
+            )
+        )
+    predicted = decide(model, a)
+    if model.head == "softmax":
+        labels = fit_labels("error_rate", y, "cross_entropy", a.shape[1:])
+        truth = labels.argmax(axis=-1) if labels.ndim == 2 else labels
+    else:
+        truth = fit_labels("error_rate", y, "log_loss", a.shape[1:]).reshape(
+            predicted.shape
+        )
+    wrong = predicted != truth
+    return float(wrong.any(axis=1).mean() if wrong.ndim == 2 else wrong.mean())
+
+
+def is_classifier(model: Module) -> bool:
+    """Tell whether an error rate makes sense."""
+    return getattr(model, "head", None) in ("softmax", "sigmoid")
+
+
+def evaluate(
+    model: Module, x: Any, y: Any, loss: str | Loss | None = None
+) -> tuple[float, float | None]:
+    """Return loss and error rate, dropout off.
+
+    Parameters
+    ----------
+    model : Module
+    x : array_like, shape (examples, features)
+    y : array_like, shape (examples,) or (examples, outputs)
+    loss : str or callable, optional
+        As for `fit`.
+
+    Returns
+    -------
+    (float, float or None)
+        Mean loss without penalty, and error rate; None for a regression.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorgrad as tg
+    >>> model = tg.nn.mlp([2, 1], ["linear"], init="zeros")
+    >>> evaluate(model, np.ones((3, 2)), np.ones(3))
+    (1.0, None)
+    """
+    x, y = check_examples("evaluate", x, y)
+    compute, name = choose_loss(model, loss)
+    total = 0.0
+    parts = []
+    with no_grad():
+        for start in range(0, len(x), BATCH_ROWS):
+            rows = slice(start, start + BATCH_ROWS)
+            a = model(x[rows])
+            labels = fit_labels("evaluate", y[rows], name, a.shape[1:])
+            total += float(as_value(compute(a, labels))) * len(labels)
+            parts.append(as_value(a))
+    rate = rate_of(model, np.concatenate(parts), y) if is_classifier(model) else None
+    return total / len(x), rate

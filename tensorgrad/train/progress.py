@@ -1,0 +1,107 @@
+"""A progress bar where tqdm is installed, lines of text where it is not."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any, Protocol, Self, TextIO
+
+__all__ = ["Progress", "make_progress"]
+
+LINES = 10
+"""How many lines the plain report has, whatever the number of epochs."""
+
+
+class Progress(Protocol):
+    """What `fit` tells about its course."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def update(self, epoch: int, figures: dict[str, float]) -> None:
+        """Report one finished epoch, counted from 1."""
+
+
+class Silence:
+    """Report nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def update(self, epoch: int, figures: dict[str, float]) -> None:
+        """Say nothing."""
+
+
+class Lines:
+    """Report about ten epochs, a line each."""
+
+    def __init__(self, n_epochs: int, stream: TextIO) -> None:
+        self.n_epochs = n_epochs
+        self.stream = stream
+        self.every = max(n_epochs // LINES, 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stream.flush()
+
+    def update(self, epoch: int, figures: dict[str, float]) -> None:
+        if epoch % self.every == 0 or epoch == self.n_epochs:
+            width = len(str(self.n_epochs))
+            print(
+                f"epoch {epoch:{width}d}/{self.n_epochs}  {written(figures)}",
+                file=self.stream,
+                flush=True,
+            )
+
+
+class Bar:
+    """Report on a tqdm bar."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        self.bar.close()
+
+    def update(self, epoch: int, figures: dict[str, float]) -> None:
+        self.bar.set_postfix_str(written(figures), refresh=False)
+        self.bar.update(epoch - self.bar.n)
+
+
+def written(figures: dict[str, float]) -> str:
+    """Write figures for one line: rates in percent, the rest to four digits."""
+    return ", ".join(
+        f"{name} {value:.2%}" if name.endswith("error") else f"{name} {value:.4f}"
+        for name, value in figures.items()
+    )
+
+
+def make_progress(
+    n_epochs: int, *, enabled: bool, stream: TextIO | None = None
+) -> Progress:
+    """Return the best report that is to be had: a bar, lines, or silence."""
+    if not enabled:
+        return Silence()
+    out = sys.stderr if stream is None else stream
+    try:
+        from tqdm import tqdm  # noqa: PLC0415  # optional: tensorgrad-np[progress]
+    except ImportError:
+        return Lines(n_epochs, out)
+    # A bar rewrites its line; in a file or a pipe that is one long mess.
+    if not out.isatty():
+        return Lines(n_epochs, out)
+    return Bar(tqdm(total=n_epochs, unit="epoch", file=out, leave=True))

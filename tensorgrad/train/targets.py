@@ -1,0 +1,191 @@
+"""Which loss and which labels belong to a model's head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tensorgrad._typing import Array
+from tensorgrad.errors import ArgumentError, DataError, ShapeError, explain
+from tensorgrad.nn.module import Module
+from tensorgrad.ops.losses import cross_entropy, log_loss, mse
+
+__all__ = ["LOSSES", "Loss", "check_examples", "choose_loss", "fit_labels"]
+
+Loss: TypeAlias = Callable[[Any, Any], Any]
+
+LOSSES: dict[str, Loss] = {
+    "cross_entropy": cross_entropy,
+    "log_loss": log_loss,
+    "mse": mse,
+}
+_BY_HEAD = {"softmax": "cross_entropy", "sigmoid": "log_loss", "linear": "mse"}
+
+CHUNK_ROWS = 65_536
+"""Rows checked at a time, so that a memory-mapped file is not read whole."""
+
+
+def choose_loss(model: Module, loss: str | Loss | None) -> tuple[Loss, str | None]:
+    """Return the loss, and its name if it is one of ours.
+
+    Without a choice the head decides: softmax takes the cross-entropy, sigmoid the
+    log-loss, linear the mean of squares.
+    """
+    if callable(loss):
+        named = [name for name, known in LOSSES.items() if known is loss]
+        return loss, named[0] if named else None
+    if loss is None:
+        head = getattr(model, "head", None)
+        if head not in _BY_HEAD:
+            raise ArgumentError(
+                explain(
+                    "fit",
+                    f"no loss for a model whose head is {head!r}",
+                    "a head that is softmax, sigmoid or linear, or a loss",
+                    "Pass loss=, a function of (prediction, labels)",
+                )
+            )
+        loss = _BY_HEAD[head]
+    if loss not in LOSSES:
+        raise ArgumentError(
+            explain(
+                "fit",
+                f"loss={loss!r}",
+                f"one of {', '.join(LOSSES)}, or a function of (prediction, labels)",
+                "Correct the name",
+            )
+        )
+    return LOSSES[loss], loss
+
+
+def check_examples(caller: str, x: Any, y: Any = None) -> tuple[Array, Any]:
+    """Return arrays of examples after checking sizes and finiteness.
+
+    Raises
+    ------
+    ShapeError
+        If x is not two-dimensional or more, or y has another number of rows.
+    DataError
+        If x has no rows, or holds NaN or infinity; the message names the first one.
+    """
+    x = np.asanyarray(x)
+    if x.ndim < 2:
+        raise ShapeError(
+            explain(
+                caller,
+                f"x of shape {x.shape}",
+                "examples in rows: (examples, features)",
+                "Add an axis: x[None, :] for one example, x[:, None] for one feature",
+            )
+        )
+    if x.dtype.kind not in "biuf":
+        raise DataError(
+            explain(
+                caller,
+                f"x of dtype {x.dtype}",
+                "real numbers",
+                "Encode text and dates as numbers first",
+            )
+        )
+    if len(x) == 0:
+        raise DataError(
+            explain(caller, "no examples", "at least one row", "Check the split")
+        )
+    _check_finite(caller, "x", x)
+    if y is None:
+        return x, None
+    y = np.asanyarray(y)
+    if y.ndim == 0 or len(y) != len(x):
+        raise ShapeError(
+            explain(
+                caller,
+                f"x with {len(x)} rows and y of shape {y.shape}",
+                "a label for each row",
+                "Examples are rows: transpose data whose examples are columns",
+            )
+        )
+    if y.dtype.kind == "f":
+        _check_finite(caller, "y", y)
+    return x, y
+
+
+def _check_finite(caller: str, name: str, values: Array) -> None:
+    if values.dtype.kind != "f":
+        return
+    for start in range(0, len(values), CHUNK_ROWS):
+        chunk = values[start : start + CHUNK_ROWS]
+        bad = ~np.isfinite(chunk)
+        if bad.any():
+            spot = tuple(int(i) for i in np.argwhere(bad)[0])
+            where = f"row {start + spot[0]}" + "".join(f", column {i}" for i in spot[1:])
+            raise DataError(
+                explain(
+                    caller,
+                    f"{chunk[spot]} in {name} ({where}; {int(bad.sum())} in all)",
+                    "finite numbers",
+                    "Remove such rows, or fill them in (with the column's mean, say)",
+                )
+            )
+
+
+def fit_labels(
+    caller: str, y: Array, loss_name: str | None, shape: tuple[int, ...]
+) -> Array:
+    """Return labels in the form that the loss wants for outputs of this row shape."""
+    if loss_name is None:
+        return y
+    n_outputs = shape[-1] if shape else 1
+    if loss_name == "cross_entropy":
+        return _class_labels(caller, y, n_outputs)
+    if y.ndim == 1 and n_outputs == 1:
+        y = y[:, None]
+    if y.shape[1:] != shape:
+        raise ShapeError(
+            explain(
+                caller,
+                f"labels of shape {y.shape} for a model with outputs of shape "
+                f"(examples, {n_outputs})",
+                "a label for each output",
+                "Use a softmax head for classes numbered from 0, or one-hot labels",
+            )
+        )
+    if loss_name == "log_loss" and y.size and not (0 <= y.min() and y.max() <= 1):
+        raise DataError(
+            explain(
+                caller,
+                f"labels from {y.min()} to {y.max()} for a sigmoid head",
+                "labels 0 and 1",
+                "Use a softmax head for more classes, or code the labels as 0 and 1",
+            )
+        )
+    return y
+
+
+def _class_labels(caller: str, y: Array, n_classes: int) -> Array:
+    if y.ndim == 2 and y.shape[1] == 1 and n_classes > 1:
+        y = y[:, 0]
+    if y.ndim == 2:
+        return y
+    if y.dtype.kind == "f" and (y == np.floor(y)).all():
+        y = y.astype(np.int64)
+    if y.dtype.kind not in "iub":
+        raise DataError(
+            explain(
+                caller,
+                f"labels of dtype {y.dtype} for a softmax head",
+                "classes numbered from 0, or one-hot rows",
+                "Number them: labels, y = np.unique(y, return_inverse=True)",
+            )
+        )
+    if y.size and not (0 <= y.min() and y.max() < n_classes):
+        raise DataError(
+            explain(
+                caller,
+                f"labels from {y.min()} to {y.max()} for a head with {n_classes} classes",
+                f"labels from 0 to {n_classes - 1}",
+                "Make the last layer as wide as the number of classes",
+            )
+        )
+    return y
