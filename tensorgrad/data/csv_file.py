@@ -6,6 +6,7 @@ import csv
 import math
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -78,13 +79,12 @@ def _find_delimiter(lines: IO[str]) -> str:
     scores = []
     for delimiter in DELIMITERS:
         lines.seek(0)
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        try:
-            filled = (row for row in reader if row)
-            width, first = len(next(filled, [])), len(next(filled, []))
-        except csv.Error:
-            width, first = 0, 0
-        scores.append((width > 1 and width == first, width))
+        filled = filter(None, csv.reader(lines, delimiter=delimiter, strict=True))
+        widths = [0, 0]
+        with suppress(csv.Error):  # damaged quotes are reported when they are read
+            widths[0] = len(next(filled, []))
+            widths[1] = len(next(filled, []))
+        scores.append((widths[0] == widths[1] > 1, widths[0]))
     lines.seek(0)
     return DELIMITERS[scores.index(max(scores))]
 

@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,20 +50,12 @@ def read_npz(
 
 def _read_arrays(caller: str, file: Path, keys: Sequence[str]) -> dict[str, Array]:
     """Return the arrays of these names that the file has, without unpickling any."""
-    damage = (
-        zipfile.BadZipFile,
-        zlib.error,
-        ValueError,
-        EOFError,
-        OSError,
-        RuntimeError,
-    )
+    damage = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError)
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            found = {key: archive[key] for key in keys if key in archive.files}
-            others = archive.files
-    except (*damage, AttributeError, TypeError) as error:
-        # A bare .npy comes back as an array, which is no context manager.
+        # Opened here: NumPy leaves the file open when the archive is damaged.
+        with file.open("rb") as stream:
+            found, others = _members(np.load(stream, allow_pickle=False), keys)
+    except (*damage, RuntimeError) as error:
         raise FileFormatError(
             explain(
                 caller,
@@ -74,6 +67,19 @@ def _read_arrays(caller: str, file: Path, keys: Sequence[str]) -> dict[str, Arra
     if "x" not in found:
         raise _missing(caller, "x", others)
     return found
+
+
+def _members(
+    archive: Any, keys: Sequence[str]
+) -> tuple[dict[str, Array], Sequence[str]]:
+    """Return the arrays asked for, and the names of all members."""
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise zipfile.BadZipFile("a single array")
+    found = {key: archive[key] for key in keys if key in archive.files}
+    for key, member in found.items():
+        if not isinstance(member, np.ndarray):
+            raise zipfile.BadZipFile(f"{key} is no array")
+    return found, archive.files
 
 
 def _missing(

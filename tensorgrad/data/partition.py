@@ -191,8 +191,14 @@ def _classes(y: Array) -> tuple[list[Any], Array]:
             )
         )
     axis = 0 if y.ndim == 2 else None  # without an axis, labels may be any objects
-    classes, codes = np.unique(y, axis=axis, return_inverse=True)
-    return classes.tolist(), codes.reshape(-1)
+    classes, first, codes = np.unique(
+        y, axis=axis, return_index=True, return_inverse=True
+    )
+    # In order of appearance, so that one-hot rows are split as their labels are.
+    by_appearance = np.argsort(first)
+    rank = np.empty_like(by_appearance)
+    rank[by_appearance] = np.arange(len(rank))
+    return classes[by_appearance].tolist(), rank[codes.reshape(-1)]
 
 
 def _spread(counts: Array, sizes: Sequence[int]) -> Array:

@@ -1,0 +1,205 @@
+"""Augmentation adds what it says and leaves the originals alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tensorgrad.data import augment, flip, load, noise, shift
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
+
+SHAPES = st.tuples(st.integers(1, 5), st.integers(3, 7), st.integers(3, 7))
+
+
+def ramp(shape):
+    """Return images whose pixels are all different and at least 1."""
+    return np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+
+
+def frozen_digits():
+    x, y = load("digits")
+    x.flags.writeable = y.flags.writeable = False
+    return x[:100], y[:100]
+
+
+@given(copies=st.integers(1, 4), seed=st.integers(0, 99))
+def test_originals_come_first_and_unchanged(copies, seed):
+    x, y = frozen_digits()
+    enlarged, _ = augment(x, y, shift(1), shape=(8, 8), copies=copies, rng=seed)
+    np.testing.assert_array_equal(enlarged[:100], x)
+
+
+@given(copies=st.integers(1, 4))
+def test_labels_repeat_with_the_copies(copies):
+    x, y = frozen_digits()
+    _, labels = augment(x, y, noise(0.1), copies=copies)
+    np.testing.assert_array_equal(labels, np.tile(y, copies + 1))
+
+
+def test_rows_come_back_as_rows():
+    x, y = frozen_digits()
+    assert augment(x, y, flip(), shape=(8, 8))[0].shape == (200, 64)
+
+
+def test_transforms_apply_one_after_the_other():
+    x, y = frozen_digits()
+    twice, _ = augment(x, y, flip(), flip(), shape=(8, 8))
+    np.testing.assert_array_equal(twice[100:], x)
+
+
+def test_same_seed_gives_the_same_copies():
+    x, y = frozen_digits()
+    first, _ = augment(x, y, noise(1.0), rng=2)
+    np.testing.assert_array_equal(first, augment(x, y, noise(1.0), rng=2)[0])
+
+
+def test_copies_differ_from_each_other():
+    x, y = frozen_digits()
+    enlarged, _ = augment(x, y, noise(1.0), copies=2)
+    assert (enlarged[100:200] != enlarged[200:]).all()
+
+
+@given(shape=SHAPES, reach=st.integers(1, 2), seed=st.integers(0, 99))
+def test_shift_is_one_of_the_moves(shape, reach, seed):
+    images = ramp(shape)
+    moved = shift(reach)(images, np.random.default_rng(seed))
+    _, height, width = shape
+    border = [(0, 0), (reach, reach), (reach, reach)]
+    padded = np.pad(images, border)
+    side = range(2 * reach + 1)
+    windows = [padded[:, i : i + height, j : j + width] for i in side for j in side]
+    same = np.array([(window == moved).all(axis=(1, 2)) for window in windows])
+    assert same.any(axis=0).all()
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99))
+def test_shift_never_leaves_an_image_in_place(shape, seed):
+    images = ramp(shape)
+    moved = shift(1)(images, np.random.default_rng(seed))
+    assert (moved != images).any(axis=(1, 2)).all()
+
+
+def test_shift_draws_every_move_equally(rng):
+    images = np.zeros((8000, 3, 3))
+    images[:, 1, 1] = 1
+    counts = shift(1)(images, rng).sum(axis=0)
+    # 1000 of each of the eight moves, with a deviation of 30: within 5 deviations.
+    assert abs(np.delete(counts.ravel(), 4) - 1000).max() < 150
+
+
+def test_shift_fills_the_border(rng):
+    moved = shift(1, fill=7.0)(np.zeros((20, 3, 3)), rng)
+    assert ((moved == 7).sum(axis=(1, 2)) >= 3).all()
+
+
+def test_shift_keeps_channels_together(rng):
+    images = ramp((4, 5, 5))[..., None] * [1.0, 10.0]
+    moved = shift(2)(images, rng)
+    np.testing.assert_array_equal(moved[..., 1], 10 * moved[..., 0])
+
+
+@pytest.mark.parametrize(("direction", "axis"), [("vertical", 1), ("horizontal", 2)])
+def test_flip_mirrors_the_axis_it_names(direction, axis, rng):
+    images = ramp((3, 4, 5))
+    np.testing.assert_array_equal(
+        flip(direction)(images, rng), np.flip(images, axis=axis)
+    )
+
+
+def test_flip_mirrors_about_the_share_it_is_told(rng):
+    images = np.tile(ramp((1, 2, 2)), (1000, 1, 1))
+    changed = (flip(probability=0.3)(images, rng) != images).any(axis=(1, 2))
+    # 300 ± 14.5: within 5 deviations.
+    assert abs(changed.sum() - 300) < 75
+
+
+def test_noise_has_the_scale_it_is_told(rng):
+    disturbed = noise(2.0)(np.zeros((100, 1000)), rng)
+    # A deviation of 10^5 draws is exact to 1/sqrt(2 · 10^5) = 0.2 %; 5 deviations.
+    assert abs(disturbed.std() / 2.0 - 1) < 0.012
+
+
+def test_noise_keeps_single_precision(rng):
+    assert noise(1.0)(np.zeros(3, np.float32), rng).dtype == np.float32
+
+
+def test_noise_on_integers_is_refused():
+    with pytest.raises(DTypeError, match="noise: the examples have dtype int64"):
+        augment(np.zeros((3, 2), np.int64), np.zeros(3), noise(0.1))
+
+
+@pytest.mark.parametrize("transform", [shift(1), flip()])
+def test_rows_without_a_shape_are_refused_by_image_transforms(transform):
+    with pytest.raises(ShapeError, match=r"Pass shape=\(height, width\) to augment"):
+        augment(np.zeros((3, 64)), np.zeros(3), transform)
+
+
+def test_shift_larger_than_the_image_is_refused():
+    with pytest.raises(ShapeError, match="at least 9 pixels"):
+        augment(np.zeros((3, 64)), np.zeros(3), shift(8), shape=(8, 8))
+
+
+def test_shape_that_rows_do_not_fill_is_refused():
+    with pytest.raises(
+        ShapeError, match=r"shape is \(8, 9\) and x has shape \(3, 64\)"
+    ):
+        augment(np.zeros((3, 64)), np.zeros(3), flip(), shape=(8, 9))
+
+
+def test_no_transform_is_refused():
+    with pytest.raises(ArgumentError, match="there is no transform"):
+        augment(np.zeros((3, 2)), np.zeros(3))
+
+
+@pytest.mark.parametrize("copies", [0, -1, 1.5])
+def test_bad_number_of_copies_is_refused(copies):
+    with pytest.raises(ArgumentError, match="augment: copies is"):
+        augment(np.zeros((3, 2)), np.zeros(3), noise(1.0), copies=copies)
+
+
+def test_transform_that_changes_the_shape_is_refused():
+    with pytest.raises(ShapeError, match=r"transform crop made shape \(3, 1\)"):
+        augment(np.zeros((3, 2)), np.zeros(3), crop)
+
+
+def test_transform_that_changes_the_dtype_is_refused():
+    with pytest.raises(DTypeError, match="transform narrow made dtype float32"):
+        augment(np.zeros((3, 2)), np.zeros(3), narrow)
+
+
+def crop(examples, rng):
+    return examples[:, :1]
+
+
+def narrow(examples, rng):
+    return examples.astype(np.float32)
+
+
+def test_augmenting_needs_a_seed():
+    with pytest.raises(ArgumentError, match="augment: rng is None"):
+        augment(np.zeros((3, 2)), np.zeros(3), noise(1.0), rng=None)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("inf"), float("nan")])
+def test_bad_scale_is_refused(scale):
+    with pytest.raises(ArgumentError, match="noise: scale is"):
+        noise(scale)
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.1, float("nan")])
+def test_bad_probability_is_refused(probability):
+    with pytest.raises(ArgumentError, match="flip: probability is"):
+        flip(probability=probability)
+
+
+def test_bad_direction_is_refused():
+    with pytest.raises(ArgumentError, match="direction is 'sideways'"):
+        flip("sideways")
+
+
+@pytest.mark.parametrize("max_pixels", [0, 1.5, "1"])
+def test_bad_reach_is_refused(max_pixels):
+    with pytest.raises(ArgumentError, match="shift: max_pixels is"):
+        shift(max_pixels)
