@@ -95,11 +95,18 @@ def _log_loss_of_logits(z: Any, a: Any, y: Any, n: int) -> Any:
     return np.asarray(np.add.reduce(total, axis=None) / n, dtype=z.dtype)[()]
 
 
+def _share(difference: Any, g: Any, n: int) -> Any:
+    """Return g · difference / n, which is to the last bit difference / n for g = 1."""
+    if not isinstance(g, Tensor) and g == 1:
+        return difference / n
+    return difference * g / n
+
+
 log_loss_of_logits = custom(
     "log_loss",
     _log_loss_of_logits,
     vjp=(
-        lambda g, a, y, n: (a - y) * (g * (1.0 / n)),
+        lambda g, a, y, n: _share(a - y, g, n),
         lambda g, a, y, n: g * _plain_partial_a(a, y, n),
         lambda g, z, n: z * (g * (-1.0 / n)),
     ),
@@ -226,7 +233,7 @@ cross_entropy_of_logits = custom(
     "cross_entropy",
     _cross_entropy_of_logits,
     vjp=(
-        lambda g, a, y, n, axis: _entropy_adjoint(a, y, axis) * (g * (1.0 / n)),
+        lambda g, a, y, n, axis: _share(_entropy_adjoint(a, y, axis), g, n),
         lambda g, a, y, n: g * _entropy_partial_a(a, y, n),
         lambda g, z, n, axis: log_softmax(z, axis=axis) * (g * (-1.0 / n)),
     ),

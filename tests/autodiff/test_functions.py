@@ -1,0 +1,156 @@
+"""Gradients of functions of nested containers."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+
+def test_the_gradient_has_the_structure_of_the_argument() -> None:
+    params = {"w": [np.array([1.0, 2.0]), 3.0], "b": (np.array(4.0),)}
+    found = tg.grad(lambda p: (p["w"][0] * p["w"][1]).sum() * p["b"][0])(params)
+    np.testing.assert_array_equal(found["w"][0], [12.0, 12.0])
+    np.testing.assert_array_equal(found["w"][1], 12.0)
+    np.testing.assert_array_equal(found["b"][0], 9.0)
+
+
+def test_named_tuples_come_back_as_named_tuples() -> None:
+    Point = namedtuple("Point", "x y")
+    found = tg.grad(lambda p: p.x * p.y)(Point(2.0, 3.0))
+    assert found == Point(3.0, 2.0)
+
+
+def test_results_are_plain_arrays_of_the_arguments_shape() -> None:
+    found = tg.grad(lambda x: x * x)(3.0)
+    assert type(found) is np.ndarray
+    assert found.shape == ()
+
+
+def test_several_arguments_give_a_tuple() -> None:
+    dx, dy = tg.grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
+    assert (float(dx), float(dy)) == (3.0, 2.0)
+
+
+def test_negative_argnums_count_from_the_end() -> None:
+    assert float(tg.grad(lambda x, y: x * y, argnums=-1)(2.0, 3.0)) == 2.0
+
+
+def test_an_ignored_argument_has_gradient_zero() -> None:
+    found = tg.grad(lambda x, y: y * 1.0, argnums=0)(np.ones(3), 2.0)
+    np.testing.assert_array_equal(found, np.zeros(3))
+
+
+def test_a_constant_function_has_gradient_zero() -> None:
+    assert float(tg.grad(lambda x: 5.0)(2.0)) == 0.0
+
+
+def test_third_derivatives_by_nesting() -> None:
+    third = tg.grad(tg.grad(tg.grad(lambda x: tg.sin(x) * x)))
+    np.testing.assert_allclose(third(0.7), -3 * np.sin(0.7) - 0.7 * np.cos(0.7))
+
+
+def test_inner_and_outer_variables_are_not_confused() -> None:
+    inner = tg.grad(lambda x: x * tg.grad(lambda y: x + y)(x))
+    assert float(inner(2.0)) == 1.0
+
+
+def test_an_inner_gradient_sees_the_outer_variable_through_its_closure() -> None:
+    found = tg.grad(lambda x: tg.grad(lambda y: x * y * y)(3.0))(2.0)
+    assert float(found) == 6.0
+
+
+def test_nesting_works_where_the_inner_argument_is_computed_from_the_outer() -> None:
+    found = tg.grad(lambda x: tg.grad(lambda y: y**3)(x * x))(2.0)
+    np.testing.assert_allclose(found, 3 * 4 * 2.0**3)
+
+
+def test_value_and_grad_returns_both() -> None:
+    value, found = tg.value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
+    assert float(value) == 5.0
+    np.testing.assert_array_equal(found, [2.0, 4.0])
+
+
+def test_keyword_arguments_are_passed_on() -> None:
+    assert float(tg.grad(lambda x, scale: x * scale)(1.0, scale=4.0)) == 4.0
+
+
+def test_the_caller_s_array_is_never_written() -> None:
+    data = np.array([1.0, 2.0])
+
+    def f(x: tg.Tensor) -> tg.Tensor:
+        x += 1.0
+        x[0] = 0.0
+        return (x * x).sum()
+
+    found = tg.grad(f)(data)
+    np.testing.assert_array_equal(found, [0.0, 6.0])
+    np.testing.assert_array_equal(data, [1.0, 2.0])
+
+
+def test_a_tensor_argument_gives_an_array() -> None:
+    assert type(tg.grad(lambda x: x * x)(tg.tensor(3.0, requires_grad=True))) is np.ndarray
+
+
+def test_create_graph_links_the_result_to_a_tensor_argument() -> None:
+    x = tg.tensor(3.0, requires_grad=True)
+    slope = tg.grad(lambda v: v**3, create_graph=True)(x)
+    slope.backward()
+    np.testing.assert_allclose(x.grad, 18.0)
+
+
+def test_no_grad_outside_does_not_stop_a_transform() -> None:
+    with tg.no_grad():
+        found = tg.grad(lambda x: x * x)(3.0)
+    assert float(found) == 6.0
+
+
+def test_an_exception_in_the_function_leaves_no_trace() -> None:
+    def broken(x: tg.Tensor) -> tg.Tensor:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        tg.grad(broken)(1.0)
+    assert float(tg.grad(lambda x: x * x)(3.0)) == 6.0
+
+
+def test_integer_arguments_raise() -> None:
+    with pytest.raises(tg.DTypeError, match="argument of type int"):
+        tg.grad(lambda x: x * x)(3)
+
+
+def test_integer_arrays_raise() -> None:
+    with pytest.raises(tg.DTypeError, match="int64"):
+        tg.grad(lambda x: (x * x).sum())(np.array([1, 2]))
+
+
+def test_a_vector_value_raises_and_says_what_to_do() -> None:
+    with pytest.raises(tg.ShapeError, match=r"value has shape \(2,\)"):
+        tg.grad(lambda x: x * x)(np.ones(2))
+
+
+def test_a_complex_value_raises() -> None:
+    with pytest.raises(tg.DTypeError, match="complex value"):
+        tg.grad(lambda z: z * z)(1.0 + 1.0j)
+
+
+def test_a_tensor_in_place_of_a_function_raises() -> None:
+    with pytest.raises(tg.ArgumentError, match="a function"):
+        tg.grad(tg.tensor(1.0))
+
+
+def test_float_of_a_traced_argument_raises_instead_of_detaching() -> None:
+    with pytest.raises(tg.DetachedError, match=r"\.item\(\)"):
+        tg.grad(lambda x: x * float(x))(2.0)
+
+
+def test_python_scalars_behave_as_immutable_inside_the_function() -> None:
+    def f(x: tg.Tensor) -> tg.Tensor:
+        s = x
+        s += 1.0
+        return s * x
+
+    assert float(tg.grad(f)(2.0)) == 5.0
