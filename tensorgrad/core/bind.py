@@ -249,7 +249,7 @@ def _differing(op: Op, values: list[Any], out: Any) -> tuple[Aval, ...] | None:
     """Return the operands' avals if a rule asks or a cotangent may have to be fitted."""
     shape, dtype = (None, None) if type(out) is tuple else (out.shape, out.dtype)
     for value in values:
-        if type(value) in (float, int, bool) or value is None:
+        if type(value) in (float, int, bool, complex) or value is None:
             continue
         if op.wants_avals or value.shape != shape or value.dtype != dtype:
             return tuple(aval_of(v) if v is not None else None for v in values)  # type: ignore[misc]
