@@ -19,6 +19,7 @@ from tensorgrad.core.modes import EAGER, MODE
 from tensorgrad.core.node import Node, next_number
 from tensorgrad.core.pool import POOL_BYTES
 from tensorgrad.core.tensor import Tensor
+from tensorgrad.errors import UnsupportedError, explain
 
 __all__ = [
     "PROJECTION",
@@ -262,7 +263,7 @@ def _plain(op: Op) -> Callable[..., Any]:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != n:
-            args = inspect.signature(op.forward).bind(*args, **kwargs).args
+            args = _matched(op, args, kwargs).args
         return bind(op, args, {})
 
     function.__wrapped__ = op.forward  # type: ignore[attr-defined]
@@ -272,17 +273,24 @@ def _plain(op: Op) -> Callable[..., Any]:
 def _with_static(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
     n = len(op.operands)
     names = tuple(statics)
-    is_complete = inspect.Parameter.empty not in statics.values()
+    n_by_position = op.forward.__code__.co_argcount - n  # type: ignore[attr-defined]
+    missing = inspect.Parameter.empty
+    required = frozenset(k for k, v in statics.items() if v is missing)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        n_args = len(args)
-        if n_args == n and is_complete:
+        given = len(args) - n
+        if given == 0 and not required:
             if not kwargs:
                 return bind(op, args, statics)
             if kwargs.keys() <= statics.keys():
                 return bind(op, args, {**statics, **kwargs})
-        bound = inspect.signature(op.forward).bind(*args, **kwargs)
-        bound.apply_defaults()
+        elif 0 <= given <= n_by_position:
+            first = names[:given]
+            known = {**dict(zip(first, args[n:], strict=True)), **kwargs}
+            is_once = len(known) == given + len(kwargs)
+            if is_once and required <= known.keys() <= statics.keys():
+                return bind(op, args[:n], {**statics, **known})
+        bound = _matched(op, args, kwargs)
         values = bound.args + tuple(bound.kwargs.values())
         return bind(op, values[:n], dict(zip(names, values[n:], strict=True)))
 
@@ -290,11 +298,42 @@ def _with_static(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
     return function
 
 
+def _matched(
+    op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> inspect.BoundArguments:
+    """Match arguments with the forward function's parameters, or say what it takes."""
+    signature = inspect.signature(op.forward)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        names = ", ".join(signature.parameters)
+        raise UnsupportedError(
+            explain(
+                op.name,
+                f"{error}",
+                f"arguments among ({names})",
+                "Leave the other arguments of NumPy's function out",
+            )
+        ) from None
+    bound.apply_defaults()
+    return bound
+
+
 def _variadic(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
     """Make a function whose first argument is a sequence of operands."""
 
     def function(arrays: Any, *args: Any, **kwargs: Any) -> Any:
         static = {**statics, **dict(zip(statics, args, strict=False)), **kwargs}
+        if len(args) > len(statics) or len(static) > len(statics):
+            names = ", ".join(statics)
+            raise UnsupportedError(
+                explain(
+                    op.name,
+                    f"arguments {args[len(statics) :]} {sorted(kwargs)}",
+                    f"a sequence of operands, and arguments among ({names})",
+                    "Leave the other arguments of NumPy's function out",
+                )
+            )
         return bind(op, tuple(arrays), static)
 
     function.__wrapped__ = op.forward  # type: ignore[attr-defined]
@@ -306,7 +345,7 @@ def _unary(op: Op) -> Callable[[Any], Any]:
     ufunc = op.ufunc
     origin = op.origin
     needs = op.needs((True,))
-    keeps_x, keeps_out = "x" in needs, "out" in needs
+    keeps_x, keeps_out = op.operands[0] in needs, "out" in needs
     is_plain = not (op.wants_avals or op.is_layout or op.is_constant or op.n_outputs)
     is_short = is_plain and op.n_outputs is None and not (keeps_x and keeps_out)
 

@@ -17,25 +17,47 @@ from tensorgrad.core.op import Op, OpFunction
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import ArgumentError, DTypeError, explain
 from tensorgrad.ops import (
+    activations,
     arithmetic,
+    compare,
     complexes,
+    contraction,
+    diagonals,
+    exponential,
     indexing,
     joining,
     linalg,
+    losses,
+    powers,
     reduce,
+    scans,
+    selection,
     shaping,
+    sorting,
+    trigonometric,
 )
 
 __all__ = ["FAMILIES", "TABLE", "collect"]
 
 FAMILIES: tuple[ModuleType, ...] = (
+    activations,
     arithmetic,
+    compare,
     complexes,
-    reduce,
-    shaping,
-    joining,
+    contraction,
+    diagonals,
+    exponential,
     indexing,
+    joining,
     linalg,
+    losses,
+    powers,
+    reduce,
+    scans,
+    selection,
+    shaping,
+    sorting,
+    trigonometric,
 )
 
 

@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad._typing import Axis, Shape
-from tensorgrad.core.aval import Aval
-from tensorgrad.errors import DTypeError, ShapeError, explain
+from tensorgrad._typing import Array, Axis, Shape
+from tensorgrad.core.aval import Aval, aval_of
+from tensorgrad.errors import DTypeError, ShapeError, TensorgradError, explain
 
 __all__ = [
+    "as_aval",
     "broadcast_shape_rule",
     "broadcast_shapes",
+    "layout_shape_rule",
     "normalise_axes",
     "normalise_axis",
     "reduced_shape",
     "result_dtype",
+    "stand_in",
 ]
 
 
@@ -128,3 +131,36 @@ def reduced_shape(name: str, shape: Shape, axis: Axis, *, keepdims: bool) -> Sha
     if keepdims:
         return tuple(1 if i in axes else n for i, n in enumerate(shape))
     return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def as_aval(x: Any) -> Aval:
+    """Return the abstract value of what a shape rule was given: maybe a Python scalar."""
+    return x if isinstance(x, Aval) else aval_of(x)
+
+
+def stand_in(x: Any) -> Array:
+    """Return an array of the shape and dtype of an abstract value, of one entry's memory.
+
+    NumPy's own layout functions then tell the shape of their result, at no cost.
+    """
+    like = as_aval(x)
+    return np.broadcast_to(np.zeros((), like.dtype), like.shape)
+
+
+def layout_shape_rule(
+    name: str, forward: Callable[..., Any], *, expected: str, remedy: str
+) -> Callable[..., Aval]:
+    """Make the shape rule of an op that shows entries in another order or shape."""
+
+    def rule(x: Any, **static: Any) -> Aval:
+        try:
+            out = forward(stand_in(x), **static)
+        except TensorgradError:
+            raise
+        except (ValueError, TypeError, IndexError) as error:
+            options = ", ".join(f"{k}={v!r}" for k, v in static.items())
+            came = f"shape {as_aval(x).shape} with {options} ({error})"
+            raise ShapeError(explain(name, came, expected, remedy)) from None
+        return Aval(np.shape(out), out.dtype)
+
+    return rule

@@ -1,0 +1,175 @@
+"""The table: Einstein's summation."""
+
+from __future__ import annotations
+
+from string import ascii_letters
+from typing import Any
+
+import numpy as np
+
+from tensorgrad._typing import Shape
+from tensorgrad.core.aval import Aval
+from tensorgrad.core.op import OpFunction
+from tensorgrad.errors import ShapeError, UnsupportedError, explain
+from tensorgrad.ops.entry import Example, linear
+from tensorgrad.ops.indexing import scatter_add
+from tensorgrad.ops.reduce import sum as sum_op
+from tensorgrad.ops.shapes import as_aval
+from tensorgrad.ops.shaping import broadcast_to, reshape
+
+
+def _bad(subscripts: str, came: str, expected: str) -> ShapeError:
+    remedy = "Compare the letters with the axes of the operands"
+    return ShapeError(explain(f"einsum {subscripts!r}", came, expected, remedy))
+
+
+def _adapt(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
+    """Put the operands first, and write the output of the subscripts out."""
+    if not isinstance(subscripts, str):
+        raise UnsupportedError(
+            explain(
+                "einsum",
+                f"a first argument of type {type(subscripts).__name__}",
+                "subscripts as a string",
+                "Write the lists of axes as letters: einsum('ij,jk->ik', x, y)",
+            )
+        )
+    static = {"subscripts": _explicit(subscripts), "optimize": optimize}
+    return operands, static
+
+
+def _explicit(subscripts: str) -> str:
+    """Write the output out where it is implied: letters that occur once, in order."""
+    text = subscripts.replace(" ", "")
+    if "->" in text:
+        return text
+    letters = text.replace("...", "").replace(",", "")
+    once = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    return f"{text}->{'...' if '...' in text else ''}{once}"
+
+
+def _lettered(
+    subscripts: str, shapes: list[Shape]
+) -> tuple[list[str], str, dict[str, int]]:
+    """Return the letters of each operand and of the output, and the size of each.
+
+    An ellipsis becomes letters of its own, counted from the last axis.
+    """
+    left, _, output = subscripts.partition("->")
+    parts = left.split(",")
+    if len(parts) != len(shapes):
+        raise _bad(subscripts, f"{len(shapes)} operands", f"{len(parts)} operands")
+    spare = [c for c in ascii_letters if c not in subscripts]
+    hidden = [
+        len(shape) - len(part.replace("...", "")) if "..." in part else 0
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
+    n_hidden = max(hidden)
+    names = "".join(spare[:n_hidden])
+    inputs = []
+    sizes: dict[str, int] = {}
+    for part, shape, n in zip(parts, shapes, hidden, strict=True):
+        letters = part.replace("...", names[n_hidden - n :] if n > 0 else "")
+        if n < 0 or len(letters) != len(shape):
+            raise _bad(subscripts, f"shape {shape} for {part!r}", "one axis a letter")
+        for letter, size in zip(letters, shape, strict=True):
+            known = sizes.setdefault(letter, size)
+            if known == 1:
+                sizes[letter] = size
+            elif size not in (1, known):
+                raise _bad(
+                    subscripts, f"sizes {known} and {size} for {letter!r}", "one size"
+                )
+        inputs.append(letters)
+    output = output.replace("...", names)
+    unknown = sorted(set(output) - set(sizes))
+    if unknown or len(set(output)) != len(output):
+        raise _bad(
+            subscripts, f"output {output!r}", "letters of the operands, each once"
+        )
+    return inputs, output, sizes
+
+
+def _einsum(*arrays: Any, subscripts: str, optimize: Any = False) -> Any:
+    out = np.einsum(subscripts, *arrays, optimize=optimize)
+    # A view of an operand, which NumPy gives for a lone one, would not be linked to it.
+    is_view = len(arrays) == 1 and np.shares_memory(out, arrays[0])
+    return out.copy() if is_view else out
+
+
+def _einsum_shape(*arrays: Any, subscripts: str, optimize: Any = False) -> Aval:
+    likes = [as_aval(x) for x in arrays]
+    _, output, sizes = _lettered(subscripts, [x.shape for x in likes])
+    dtype = np.result_type(*[x.dtype for x in likes])
+    return Aval(tuple(sizes[c] for c in output), dtype)
+
+
+def _einsum_transpose(
+    g: Any, arrays: Any, i: int, avals: Any, subscripts: str, optimize: Any
+) -> Any:
+    """Contract the cotangent with the other operands, onto operand i's letters.
+
+    Letters that occur in operand i alone were summed away, so the result repeats along
+    them; letters that it has twice picked a diagonal, so the result goes there.
+    """
+    inputs, output, sizes = _lettered(subscripts, [a.shape for a in avals])
+    mine, shape = inputs[i], avals[i].shape
+    others = [k for k in range(len(inputs)) if k != i]
+    present = set(output).union(*[inputs[k] for k in others])
+    letters = "".join(dict.fromkeys(mine))
+    kept = "".join(c for c in letters if c in present)
+    left = ",".join([output, *[inputs[k] for k in others]])
+    factors = [arrays[k] for k in others]
+    share = einsum(f"{left}->{kept}", g, *factors, optimize=bool(optimize))
+    own = [shape[mine.index(c)] for c in letters]
+    if kept != letters:
+        share = reshape(share, tuple(sizes[c] if c in kept else 1 for c in letters))
+        full = tuple(sizes[c] if c in kept else n for c, n in zip(letters, own, strict=True))
+        share = broadcast_to(share, full)
+    repeated = tuple(k for k, c in enumerate(letters) if own[k] != sizes[c])
+    if repeated:
+        share = sum_op(share, axis=repeated, keepdims=True)
+    if len(letters) == len(mine):
+        return share
+    return scatter_add(share, index=_mesh(mine, letters, own), shape=shape)
+
+
+def _mesh(mine: str, letters: str, own: list[int]) -> tuple[Any, ...]:
+    """Return open index arrays that run over the letters, one for each axis."""
+    rows = []
+    for c in mine:
+        k = letters.index(c)
+        column = [1] * len(letters)
+        column[k] = own[k]
+        rows.append(np.arange(own[k]).reshape(column))
+    return tuple(rows)
+
+
+einsum: OpFunction = linear(
+    "einsum",
+    _einsum,
+    T=_einsum_transpose,
+    shape_rule=_einsum_shape,
+    adapt=_adapt,
+    is_variadic=True,
+    numpy=np.einsum,
+    examples=(
+        Example(((3, 4), (4, 2)), {"subscripts": "ij,jk->ik"}),
+        Example(((3, 4),), {"subscripts": "ij->"}),
+        Example(((3, 3),), {"subscripts": "ii->i"}),
+        Example(((3, 3),), {"subscripts": "ii->"}),
+        Example(((3, 3, 2), (3,)), {"subscripts": "iij,i->j"}),
+        Example(((2, 3), (4,)), {"subscripts": "ij,k->i"}),
+        Example(((2, 3, 4), (4, 2)), {"subscripts": "...j,jk->...k"}),
+        Example(((3, 2), (5, 3, 2)), {"subscripts": "...i,...i->..."}),
+        Example(((2, 3), (3, 4), (4, 2)), {"subscripts": "ij,jk,ki->"}),
+        Example(((), (3,)), {"subscripts": ",i->i"}),
+    ),
+    latex=r"\operatorname{{einsum}}\left({0}\right)",
+    onnx="Einsum",
+    doc="Sum products of entries over indices named by letters.",
+    notes="The result is never a view. ``optimize`` chooses the order of contractions "
+    "as NumPy does, in the transposes too.",
+    source="NumPy, einsum; Einstein 1916.",
+    doctest=("tg.einsum('ij,j->i', np.ones((2, 3)), np.ones(3))", "array([3., 3.])"),
+)
