@@ -90,7 +90,8 @@ def evaluate(op: Op, values: list[Any], static: dict[str, Any]) -> Any:
             if buffer is not None:
                 return op.ufunc(*values, out=buffer)
         return op.forward(*values, **static)
-    except TensorgradError:
+    except (TensorgradError, Warning, FloatingPointError):
+        # The last two are what the user asked NumPy to raise for an overflow.
         raise
     except Exception as error:
         raise explained(op, values, static, error) from error
