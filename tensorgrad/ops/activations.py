@@ -17,6 +17,7 @@ from tensorgrad.core.aval import Aval
 from tensorgrad.core.op import OpFunction
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import DTypeError, explain
+from tensorgrad.ops.arithmetic import multiply, subtract
 from tensorgrad.ops.compare import refuse_complex, where
 from tensorgrad.ops.entry import Domain, Example, custom, pointwise, select
 from tensorgrad.ops.exponential import exp
@@ -240,10 +241,11 @@ def _below_top(z: Array, axis: Axis, out: Array | None = None) -> Any:
     """
     order = z.real if z.dtype.kind == "c" else z
     top = np.maximum.reduce(order, axis=axis, keepdims=True)
-    if not np.isinf(top).any():
-        return np.subtract(z, top, out=out)
-    with np.errstate(invalid="ignore"):
+    # Finite logits may lie further apart than the largest number: -inf is right then.
+    with np.errstate(over="ignore", invalid="ignore"):
         below = np.subtract(z, top, out=out)
+    if not np.isinf(top).any():
+        return below
     is_top = np.isinf(top) & (order == top)
     return np.where(is_top, np.zeros((), z.dtype), below)
 
@@ -297,8 +299,9 @@ def _centred(x: Any, s: Any, axis: Axis = -1) -> Any:
 
 def _centred_partial_s(h: Any, x: Any, s: Any, axis: Axis) -> Any:
     """Differentiate in s: h ⊙ (x − Σ x s) − x Σ h s."""
-    mean = sum_op(x * s, axis=axis, keepdims=True)
-    return h * (x - mean) - x * sum_op(h * s, axis=axis, keepdims=True)
+    mean = sum_op(multiply(x, s), axis=axis, keepdims=True)
+    rest = sum_op(multiply(h, s), axis=axis, keepdims=True)
+    return multiply(h, subtract(x, mean)) - multiply(x, rest)
 
 
 softmax_jacobian: OpFunction = custom(
@@ -312,8 +315,8 @@ softmax_jacobian: OpFunction = custom(
     jvp=(
         lambda t, s, axis: softmax_jacobian(t, s, axis=axis),
         lambda t, x, s, axis: (
-            t * (x - sum_op(x * s, axis=axis, keepdims=True))
-            - s * sum_op(x * t, axis=axis, keepdims=True)
+            multiply(t, subtract(x, sum_op(multiply(x, s), axis=axis, keepdims=True)))
+            - multiply(s, sum_op(multiply(x, t), axis=axis, keepdims=True))
         ),
     ),
     domain=(Domain(), Domain(0.1, 0.9)),
@@ -418,8 +421,8 @@ def _logsumexp(z: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     top = np.maximum.reduce(order, axis=axes, keepdims=True)
     # An infinite maximum is itself the answer, or cannot be subtracted.
     top = np.where(np.isinf(top), 0, top)
-    weights = np.asarray(np.subtract(value, top, out=_result(value)))
     with np.errstate(over="ignore", divide="ignore"):
+        weights = np.asarray(np.subtract(value, top, out=_result(value)))
         np.exp(weights, out=weights)
         total = np.log(np.add.reduce(weights, axis=axes, keepdims=True))
     total += top

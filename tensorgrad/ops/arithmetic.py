@@ -175,7 +175,7 @@ mod = remainder
 fmod = pointwise(
     "fmod",
     np.fmod,
-    d=(lambda: 1.0, lambda x, y: -trunc(x / y)),
+    d=(lambda: 1.0, lambda x, y: -trunc(divide(x, y))),
     domain=(Domain(), _AWAY_FROM_0),
     is_singular=True,
     kink=_distance_to_multiple,

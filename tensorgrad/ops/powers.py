@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.op import OpFunction
+from tensorgrad.ops.arithmetic import multiply
 from tensorgrad.ops.compare import equal, isfinite, logical_and, logical_not, where
 from tensorgrad.ops.entry import Domain, Example, pointwise
 from tensorgrad.ops.exponential import log
@@ -34,7 +35,7 @@ def _power_partial_x(power: Any, x: Any, y: Any) -> Any:
     rest = power(x, y - 1)
     # Only there: elsewhere y = 0 needs no care, and has a slope in y.
     is_constant = logical_and(equal(y, 0), logical_not(isfinite(rest)))
-    return where(is_constant, 0, y * where(is_constant, 1, rest))
+    return where(is_constant, 0, multiply(y, where(is_constant, 1, rest)))
 
 
 def _power_partial_y(x: Any, out: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.op import OpFunction
+from tensorgrad.ops.arithmetic import divide
 from tensorgrad.ops.compare import where
 from tensorgrad.ops.entry import Domain, Example, linear, pointwise
 from tensorgrad.ops.powers import hypot, sqrt
@@ -152,7 +153,7 @@ atan = arctan
 def _arctan2_partial(other: Any, x: Any, y: Any) -> Any:
     """Return other / (x² + y²), without squares that overflow or vanish."""
     r = hypot(x, y)
-    return other / r / r
+    return divide(other, r) / r
 
 
 def _holomorphic_arctan2(x: Any, y: Any) -> Any:
