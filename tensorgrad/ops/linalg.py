@@ -373,6 +373,7 @@ vdot: OpFunction = linear(
     ),
     shape_rule=_vdot_shape,
     numpy=np.vdot,
+    analytic=lambda x, y: np.dot(np.ravel(x), np.ravel(y)),
     examples=(
         Example(((4,), (4,))),
         Example(((2, 3), (3, 2))),
