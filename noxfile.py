@@ -24,7 +24,12 @@ BIN = "Scripts" if sys.platform == "win32" else "bin"
 PYTHON_FILES = ("tensorgrad", "tests", "benchmarks", "docs", "noxfile.py")
 
 # Each of these writes what it generates, and with `--check` only compares.
-GENERATORS = ("tests.architecture.public_api",)
+GENERATORS = (
+    "docs.generate.installed_stub",
+    "docs.generate.package_stub",
+    "docs.generate.op_pages",
+    "tests.architecture.public_api",
+)
 
 # Small products lose more than they gain from BLAS threads beside test workers.
 ONE_THREAD = {
