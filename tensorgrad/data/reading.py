@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike, fspath
-from pathlib import Path
 
-from tensorgrad.errors import DataError, explain
-
-from .csv_file import read_csv
-from .npz_file import read_npz
 from .table import Table
 
 __all__ = ["read_table"]
@@ -73,17 +68,8 @@ def read_table(
     >>> table.columns, table.labels, table.y.tolist()
     (('length', 'width'), ('daisy', 'rose'), [1, 0])
     """
-    file = Path(fspath(path))
-    if not file.is_file():
-        raise DataError(
-            explain(
-                f"read_table {str(file)!r}",
-                "the path is no regular file"
-                if file.exists()
-                else "there is no such path",
-                "a CSV or NPZ file",
-                "Check the spelling and the current directory",
-            )
-        )
-    read = read_npz if file.suffix.lower() == ".npz" else read_csv
-    return read(file, target, columns, labels)
+    # The readers bring csv, zipfile and pathlib, a third of what the whole package may
+    # add to the import of NumPy: they wait for the first file.
+    from tensorgrad.data.formats import read_file  # noqa: PLC0415
+
+    return read_file(fspath(path), target, columns, labels)

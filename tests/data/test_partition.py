@@ -73,8 +73,9 @@ def test_a_single_ratio_halves_the_rest():
     assert [len(y) for _, y in split(*numbered(100), ratio=0.8)] == [80, 10, 10]
 
 
-def test_decimal_fractions_are_not_rounded_off():
-    assert part_sizes(10, (0.7, 0.1, 0.2)) == [7, 1, 2]
+def test_rounding_of_the_fractions_breaks_no_tie():
+    # Exactly 1.5, 10.5 and 138 examples; 150 * 0.07 comes out above 10.5.
+    assert part_sizes(150, (0.01, 0.07, 0.92)) == [2, 10, 138]
 
 
 @given(counts=class_counts, seed=st.integers(0, 99), ratio=fractions)

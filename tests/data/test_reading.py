@@ -103,8 +103,10 @@ def test_delimiter_is_found(written, delimiter):
 
 
 def test_delimiter_inside_a_name_does_not_mislead(written):
-    text = "weight (kg; dry),kind\n1.5,a\n2.5,b\n"
-    assert read_table(written(text), target="kind").columns == ("weight (kg; dry)",)
+    text = "weight (kg; dry; net),kind\n1.5,a\n2.5,b\n"
+    assert read_table(written(text), target="kind").columns == (
+        "weight (kg; dry; net)",
+    )
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
