@@ -7,6 +7,7 @@ costs more than its arithmetic; large results come from the pool (core/pool.py).
 
 from __future__ import annotations
 
+from math import isfinite, prod
 from typing import Any, cast
 
 import numpy as np
@@ -244,16 +245,23 @@ def _below_top(z: Array, axis: Axis, out: Array | None = None) -> Any:
     # Finite logits may lie further apart than the largest number: -inf is right then.
     with np.errstate(over="ignore", invalid="ignore"):
         below = np.subtract(z, top, out=out)
-    if not np.isinf(top).any():
+        total = np.add.reduce(top, axis=None)
+    if isfinite(total):
         return below
     is_top = np.isinf(top) & (order == top)
     return np.where(is_top, np.zeros((), z.dtype), below)
 
 
+def _checked_logits(name: str, z: Any, axis: Axis) -> Array:
+    value = _floating(z)
+    if type(axis) is not int or not -value.ndim <= axis < value.ndim:
+        normalise_axes(name, axis, value.ndim)
+    return value
+
+
 def _softmax(z: Any, axis: Axis = -1) -> Any:
     """Subtract the maximum, exponentiate and divide, all in one piece of memory."""
-    value = _floating(z)
-    normalise_axes("softmax", axis, value.ndim)
+    value = _checked_logits("softmax", z, axis)
     if not value.size:
         return value.copy()
     out = np.asarray(_below_top(value, axis, _result(value)))
@@ -272,20 +280,19 @@ def _same_shape(name: str) -> Any:
     return rule
 
 
-# Rows up to this length are summed by einsum, which makes no temporary; longer ones
-# pairwise, whose error does not grow with the length.
+# Rows of a large array are summed by einsum up to this length, which saves a pass;
+# longer ones pairwise, whose error does not grow with the length.
 _SHORT_ROW = 1024
 
 
 def _weighted_sum(g: Array, s: Array, axis: Axis, scratch: Array | None) -> Any:
-    axes = normalise_axes("softmax", axis, g.ndim)
-    n = np.prod([g.shape[k] for k in axes])
-    if n > _SHORT_ROW or g.shape != s.shape:
-        return np.add.reduce(np.multiply(g, s, out=scratch), axis=axis, keepdims=True)
-    letters = list(range(g.ndim))
-    kept = [k for k in letters if k not in axes]
-    total = np.einsum(g, letters, s, letters, kept)
-    return np.expand_dims(total, axes)
+    if scratch is not None:
+        axes = normalise_axes("softmax", axis, g.ndim)
+        if prod(g.shape[k] for k in axes) <= _SHORT_ROW:
+            letters = list(range(g.ndim))
+            kept = [k for k in letters if k not in axes]
+            return np.expand_dims(np.einsum(g, letters, s, letters, kept), axes)
+    return np.add.reduce(np.multiply(g, s, out=scratch), axis=axis, keepdims=True)
 
 
 def _centred(x: Any, s: Any, axis: Axis = -1) -> Any:
@@ -367,8 +374,7 @@ softmax = custom(
 
 
 def _log_softmax(z: Any, axis: Axis = -1) -> Any:
-    value = _floating(z)
-    normalise_axes("log_softmax", axis, value.ndim)
+    value = _checked_logits("log_softmax", z, axis)
     if not value.size:
         return value.copy()
     out = np.asarray(_below_top(value, axis, _result(value)))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.op import OpFunction
+from tensorgrad.core.pool import POOL_BYTES, take
 from tensorgrad.ops.compare import refuse_complex, signbit, where
 from tensorgrad.ops.complexes import conjugate
 from tensorgrad.ops.entry import Domain, Example, linear, pointwise, select, zero
@@ -90,9 +91,28 @@ multiply = linear(
 )
 
 
+def _product_buffer(x: Any, y: Any) -> Any:
+    """Return reused memory for a product of large arrays of one form, or None."""
+    if (
+        type(x) is np.ndarray
+        and type(y) is np.ndarray
+        and x.nbytes >= POOL_BYTES
+        and x.shape == y.shape
+        and x.dtype is y.dtype
+        and x.flags.c_contiguous
+        and y.flags.c_contiguous
+    ):
+        return take(x.shape, x.dtype)
+    return None
+
+
 def _annihilating(x: Any, y: Any) -> Any:
-    with np.errstate(invalid="ignore"):
-        out = np.multiply(x, y)
+    with np.errstate(invalid="ignore", over="ignore"):
+        out = np.multiply(x, y, out=_product_buffer(x, y))
+        # One pass, no temporary: a NaN or an infinity anywhere shows in the sum.
+        total = np.add.reduce(out, axis=None)
+    if np.isfinite(total):
+        return out
     return np.where(np.equal(x, 0) | np.equal(y, 0), np.zeros_like(out), out)
 
 
