@@ -65,6 +65,8 @@ class Tensor(Installed):
 
     _value: Any
     _node: AnyNode | None
+    _alias: Any
+    _origin: Any
 
     # ---------------------------------------------------------------- facts
 
@@ -236,8 +238,13 @@ class Tensor(Installed):
 
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
-    ) -> Array:
-        value = self._leave("np.asarray", ".numpy()")
+    ) -> np.ndarray[Any, np.dtype[np.object_]]:
+        # The declared dtype makes type checkers call `array @ t` anything, and not an
+        # array of the left operand's dtype: NumPy's stubs take it for its fallback.
+        value = self._leave(
+            "np.asarray (of it, or of a list with it; or array[i] = t)",
+            "np.stack to join Tensors, np.zeros_like(x) for an array to fill, or .numpy()",
+        )
         # A new array whatever `copy` says: a shared one could be written to.
         return np.array(value, dtype=dtype)
 
@@ -363,6 +370,15 @@ class StaleTensor(Tensor):
 
 def stale(view: Tensor) -> StaleViewError:
     """Return the error for any use of a stale view."""
+    if getattr(view, "_alias", None) is not None:  # suspended: see core/views.py
+        return StaleViewError(
+            explain(
+                "using an array",
+                "an operation in place on a part of it that has no name",
+                "an assignment to that part, since NumPy has changed the array",
+                "Write y[0] += v",
+            )
+        )
     return StaleViewError(
         explain(
             "using a view",

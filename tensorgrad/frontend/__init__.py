@@ -1,0 +1,16 @@
+"""What a user of NumPy expects of an array: methods, protocols, functions, assignment.
+
+Importing this package installs them on Tensor. ``FUNCTIONS`` holds the public
+functions that are not ops of the table, by name.
+"""
+
+from __future__ import annotations
+
+from tensorgrad.frontend import assignment, methods, numpy_protocol
+from tensorgrad.frontend.functional import FUNCTIONS
+
+__all__ = ["FUNCTIONS"]
+
+assignment.install()
+methods.install()
+numpy_protocol.install()
