@@ -67,7 +67,8 @@ def collect(families: Iterable[ModuleType]) -> dict[str, OpFunction]:
     Parameters
     ----------
     families : iterable of modules
-        A function that a module imports from another one is found once.
+        A function that a module imports from another one is found once; names that
+        begin with an underscore are left out.
 
     Returns
     -------
@@ -87,9 +88,9 @@ def collect(families: Iterable[ModuleType]) -> dict[str, OpFunction]:
     """
     table: dict[str, OpFunction] = {}
     for family in families:
-        for value in vars(family).values():
+        for name, value in vars(family).items():
             op = getattr(value, "op", None)
-            if not isinstance(op, Op):
+            if not isinstance(op, Op) or name.startswith("_"):
                 continue
             before = table.setdefault(op.name, value)
             if before is not value:

@@ -124,7 +124,9 @@ def _einsum_transpose(
     own = [shape[mine.index(c)] for c in letters]
     if kept != letters:
         share = reshape(share, tuple(sizes[c] if c in kept else 1 for c in letters))
-        full = tuple(sizes[c] if c in kept else n for c, n in zip(letters, own, strict=True))
+        full = tuple(
+            sizes[c] if c in kept else n for c, n in zip(letters, own, strict=True)
+        )
         share = broadcast_to(share, full)
     repeated = tuple(k for k, c in enumerate(letters) if own[k] != sizes[c])
     if repeated:

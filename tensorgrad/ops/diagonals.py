@@ -81,7 +81,8 @@ def _diag_shape(x: Any, k: int = 0) -> Aval:
         n = like.shape[0] + abs(k)
         return Aval((n, n), like.dtype)
     if like.ndim == 2:
-        return Aval((len(_places(*like.shape, k)[0]),), like.dtype)
+        rows, _ = _places(like.shape[0], like.shape[1], k)
+        return Aval((len(rows),), like.dtype)
     raise ShapeError(
         explain(
             "diag",

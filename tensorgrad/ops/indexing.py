@@ -54,7 +54,9 @@ def _bound(bound: Any) -> int | None:
     except TypeError:
         if isinstance(bound, Tensor):
             raise
-        raise _bad_index(f"a slice with a bound of type {type(bound).__name__}") from None
+        raise _bad_index(
+            f"a slice with a bound of type {type(bound).__name__}"
+        ) from None
 
 
 def _value_of_index(index: Tensor) -> Any:
@@ -137,7 +139,9 @@ _INDICES = (
     Example(((3, 4),), {"index": _GRID}),
     Example(((2, 3, 4),), {"index": (slice(None), _PLACES, slice(1, None))}),
     Example(((2, 3, 4),), {"index": (_PLACES % 2, slice(None), _PLACES)}),
-    Example(((3, 2),), {"index": np.array([[True, False], [False, True], [True, True]])}),
+    Example(
+        ((3, 2),), {"index": np.array([[True, False], [False, True], [True, True]])}
+    ),
     Example(((3, 2),), {"index": np.array([], dtype=np.intp)}),
     Example(((3, 2),), {"index": slice(2, 2)}),
 )
@@ -210,7 +214,9 @@ def _check_assignment(x: Any, value: Any) -> None:
     """Refuse what NumPy would truncate: the gradient would be lost without a word."""
     target, source = as_aval(x).dtype, as_aval(value).dtype
     ranks = "biufc"
-    is_lossy = source.kind in "fc" and ranks.index(source.kind) > ranks.index(target.kind)
+    is_lossy = source.kind in "fc" and ranks.index(source.kind) > ranks.index(
+        target.kind
+    )
     if is_lossy:
         raise DTypeError(
             explain(
@@ -366,7 +372,8 @@ def _index_add(
     if axis is None:
         np.add.at(out.reshape(-1), places, x)
     else:
-        np.add.at(out, (slice(None),) * (axis % out.ndim) + (places,), x)
+        where: Any = (slice(None),) * (axis % out.ndim) + (places,)
+        np.add.at(out, where, x)
     return out
 
 
@@ -415,9 +422,9 @@ def _along_shape(x: Any, indices: Any, axis: int | None = -1) -> Aval:
                 "Add axes to the indices with np.expand_dims",
             )
         )
-    others = [s[:k] + (1,) + s[k + 1 :] for s in (like.shape, places.shape)]
+    others = [(*s[:k], 1, *s[k + 1 :]) for s in (like.shape, places.shape)]
     shape = broadcast_shapes("take_along_axis", *others)
-    return Aval(shape[:k] + (places.shape[k],) + shape[k + 1 :], like.dtype)
+    return Aval((*shape[:k], places.shape[k], *shape[k + 1 :]), like.dtype)
 
 
 take_along_axis: OpFunction = linear(

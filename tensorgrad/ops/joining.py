@@ -50,7 +50,10 @@ def _concatenate_shape(*arrays: Any, axis: int | None = 0) -> Aval:
     k = normalise_axis("concatenate", axis, likes[0].ndim)
     total = 0
     for x in likes:
-        if x.shape[:k] + x.shape[k + 1 :] != likes[0].shape[:k] + likes[0].shape[k + 1 :]:
+        if (
+            x.shape[:k] + x.shape[k + 1 :]
+            != likes[0].shape[:k] + likes[0].shape[k + 1 :]
+        ):
             listed = " and ".join(str(x.shape) for x in likes)
             raise ShapeError(
                 explain(
@@ -61,7 +64,7 @@ def _concatenate_shape(*arrays: Any, axis: int | None = 0) -> Aval:
                 )
             )
         total += x.shape[k]
-    return Aval(likes[0].shape[:k] + (total,) + likes[0].shape[k + 1 :], dtype)
+    return Aval((*likes[0].shape[:k], total, *likes[0].shape[k + 1 :]), dtype)
 
 
 def _part(g: Any, i: int, avals: Any, axis: int | None) -> Any:
@@ -118,7 +121,7 @@ def _stack_shape(*arrays: Any, axis: int = 0) -> Aval:
     shape = likes[0].shape
     k = normalise_axis("stack", axis, len(shape) + 1)
     dtype = np.result_type(*[x.dtype for x in likes])
-    return Aval(shape[:k] + (len(likes),) + shape[k:], dtype)
+    return Aval((*shape[:k], len(likes), *shape[k:]), dtype)
 
 
 stack: OpFunction = linear(

@@ -71,7 +71,7 @@ def _flipped(x: Any) -> Any:
 
 
 def _matmul_for_x(g: Any, y: Any) -> Any:
-    """g Yᵀ; the ranks of g and y tell whether x was a vector."""
+    """Return g Yᵀ; the ranks of g and y tell whether x was a vector."""
     if y.ndim == 1:
         return expand_dims(g, -1) * y
     if g.ndim < y.ndim:  # x is a vector: g has no axis of rows
@@ -82,7 +82,7 @@ def _matmul_for_x(g: Any, y: Any) -> Any:
 
 
 def _matmul_for_y(g: Any, x: Any) -> Any:
-    """Xᵀ g; the ranks of g and x tell whether y was a vector."""
+    """Return Xᵀ g; the ranks of g and x tell whether y was a vector."""
     if x.ndim == 1:
         return x * g if g.ndim == 0 else expand_dims(x, -1) * expand_dims(g, -2)
     if g.ndim < x.ndim:  # y is a vector: g has no axis of columns
@@ -142,7 +142,11 @@ def _contracted(axes: Any, x_shape: Shape, y_shape: Shape) -> tuple[Shape, Shape
     left = tuple(normalise_axis("tensordot", k, len(x_shape)) for k in first)
     right = tuple(normalise_axis("tensordot", k, len(y_shape)) for k in second)
     sizes = [x_shape[k] for k in left], [y_shape[k] for k in right]
-    if sizes[0] != sizes[1] or len(set(left)) < len(left) or len(set(right)) < len(right):
+    if (
+        sizes[0] != sizes[1]
+        or len(set(left)) < len(left)
+        or len(set(right)) < len(right)
+    ):
         raise _unaligned(axes, x_shape, y_shape)
     return left, right
 
@@ -420,9 +424,7 @@ outer: OpFunction = linear(
 # ------------------------------------------------------------------------------- norm
 
 
-def _norm(
-    x: Any, ord: Any = None, axis: Axis = None, *, keepdims: bool = False
-) -> Any:
+def _norm(x: Any, ord: Any = None, axis: Axis = None, *, keepdims: bool = False) -> Any:
     _norm_kind(ord, axis, as_aval(x).ndim)
     return np.linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims)
 

@@ -77,7 +77,9 @@ def refuse_complex(name: str, x: Any) -> None:
 # ------------------------------------------------------------------------ sums, means
 
 
-def _sum(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+def _sum(
+    x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False
+) -> Any:
     return _add(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
@@ -97,7 +99,9 @@ sum: OpFunction = linear(
 )
 
 
-def _mean(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+def _mean(
+    x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False
+) -> Any:
     if dtype is None and type(x) is np.ndarray and x.size and x.dtype.char in "fdFD":
         # What np.mean does, without half of its cost for small arrays.
         total = _add(x, axis=axis, keepdims=keepdims)
@@ -223,7 +227,7 @@ def _std_slope(x: Any, out: Any, axis: Axis, ddof: Any, correction: Any) -> Any:
     wide = reshape(out, kept_shape(x.shape, axis))
     is_flat = all(x == _first(x, axis), axis=axis, keepdims=True)
     flat = astype(is_flat, out.dtype)
-    return _conjugate(_deviation(x, axis)) * ((1.0 - flat) / ((wide + flat) * n))
+    return _conjugate(_deviation(x, axis)) * (1.0 / ((wide + flat) * n) * (1.0 - flat))
 
 
 def _first(x: Any, axis: Axis) -> Any:
@@ -237,7 +241,7 @@ def _std_vjp(g: Any, x: Any, out: Any, axis: Axis, ddof: Any, correction: Any) -
     return reshape(g, kept_shape(x.shape, axis)) * slope
 
 
-def _std_jvp(  # noqa: PLR0917  # what the rule asks for
+def _std_jvp(
     t: Any, x: Any, out: Any, axis: Axis, ddof: Any, correction: Any, keepdims: Any
 ) -> Any:
     slope = _std_slope(x, out, axis, ddof, correction)
