@@ -39,8 +39,10 @@ from benchmarks.problem import (
     make_chain,
 )
 
+NUMPY_DOMAIN: int = np.lib.tracemalloc_domain
 ROOT = Path(__file__).resolve().parents[1]
 LENGTHS = (10**3, 10**4, 10**5, 10**6)
+COUNTED_OPS = 4000
 IMPORT_LAUNCHES = 11
 IMPORT_TIMEOUT_S = 120
 
@@ -97,6 +99,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repeats", type=int, default=3, help="the fastest counts (%(default)s)"
     )
+    parser.add_argument(
+        "--import-launches",
+        type=int,
+        default=IMPORT_LAUNCHES,
+        help="processes for the time of importing (default: %(default)s)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     return parser
 
@@ -120,8 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for n_ops in options.lengths:
         figures.append(measure_chain(n_ops, repeats=options.repeats))
         print(_format(figures[-1]), flush=True)
-    import_ms = measure_import()
-    print(f"import beyond NumPy's: {import_ms:.1f} ms, median of {IMPORT_LAUNCHES}")
+    launches = options.import_launches
+    import_ms = measure_import(launches)
+    print(f"import beyond NumPy's: {import_ms:.1f} ms, median of {launches}")
     if options.json is not None:
         chains = [asdict(figure) for figure in figures]
         document = {"machine": machine, "chains": chains, "import_ms": import_ms}
@@ -202,32 +211,48 @@ def _time_by_hand(problem: Chain) -> float:
 
 def _graph_bytes(problem: Chain) -> float:
     x = _leaf(problem)
-    tracemalloc.start()
-    try:
+    with _tracing():
         before, _ = tracemalloc.get_traced_memory()
         out = _build(problem, x)
-        with_graph, _ = tracemalloc.get_traced_memory()
+        after, _ = tracemalloc.get_traced_memory()
         del out
-        slots: list[Array | None] = [None] * problem.n_ops
-        without, _ = tracemalloc.get_traced_memory()
-        _keep_values(problem, slots)
-        with_values, _ = tracemalloc.get_traced_memory()
+    values = _count_kept_values() * _bytes_of_a_value(problem)
+    return (after - before) / problem.n_ops - values
+
+
+def _count_kept_values() -> float:
+    """Return how many arrays a graph keeps for each node: rules drop what they can.
+
+    Counted on a short chain, since the list of all allocations is long.
+    """
+    problem = make_chain(np.random.default_rng(0), 1, n_ops=COUNTED_OPS)
+    x = _leaf(problem)
+    with _tracing():
+        out = _build(problem, x)
+        snapshot = tracemalloc.take_snapshot()
+        del out
+    array_data = tracemalloc.DomainFilter(inclusive=True, domain=NUMPY_DOMAIN)
+    return len(snapshot.filter_traces([array_data]).traces) / problem.n_ops
+
+
+def _bytes_of_a_value(problem: Chain) -> float:
+    """Return the traced bytes of one array like those in the chain, header included."""
+    slots: list[Array | None] = [None] * COUNTED_OPS
+    with _tracing():
+        before, _ = tracemalloc.get_traced_memory()
+        for i in range(COUNTED_OPS):
+            slots[i] = np.tanh(problem.x)
+        after, _ = tracemalloc.get_traced_memory()
+    return (after - before) / COUNTED_OPS
+
+
+@contextmanager
+def _tracing() -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
     finally:
         tracemalloc.stop()
-    graph, values = with_graph - before, with_values - without
-    return (graph - values) / problem.n_ops
-
-
-def _keep_values(problem: Chain, slots: list[Array | None]) -> None:
-    out = problem.x
-    operations = (
-        np.tanh,
-        np.sin,
-        lambda a: a * CHAIN_SCALE,
-        lambda a: a + CHAIN_SHIFT,
-    )
-    for i in range(problem.n_ops):
-        slots[i] = out = operations[i % CHAIN_PERIOD](out)
 
 
 @contextmanager
@@ -247,7 +272,7 @@ def _collector(*, on: bool) -> Iterator[None]:
             gc.disable()
 
 
-def measure_import(launches: int = IMPORT_LAUNCHES) -> float:
+def measure_import(launches: int) -> float:
     """Return the milliseconds of ``import tensorgrad`` after ``import numpy``, median.
 
     The first launch, which may have to compile to bytecode, does not count.
