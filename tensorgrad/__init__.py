@@ -39,9 +39,10 @@ _LAZY = {
     "train": "tensorgrad.train",
 }
 
-# The table is the list of ops: an entry is exported by being there.
-_EXPORTED = {**getattr(_frontend, "FUNCTIONS", {}), **_ops.TABLE}
-globals().update(_EXPORTED)
+# The table is the list of ops: an entry is exported by being there, and under every
+# other name that NumPy has for the same function (np.conj for np.conjugate).
+_EXPORTED = {**_frontend.numpy_aliases(), **_frontend.FUNCTIONS, **_ops.TABLE}
+globals().update({k: v for k, v in _EXPORTED.items() if k not in globals()})
 
 __all__ = [  # noqa: PLE0604  # names come from tables
     *_EXPORTED,

@@ -399,7 +399,8 @@ def value_and_grad(
                 _traced(leaf, path, create_graph=create_graph)
                 for leaf, path in zip(found, structure.paths(), strict=True)
             ]
-            traced[index] = unflatten(structure, tensors)
+            # The function gets handles of its own: it may rebind them (x += 1).
+            traced[index] = unflatten(structure, [_same(t) for t in tensors])
             inputs.append(tensors)
             structures.append(structure)
         targets = [t for tensors in inputs for t in tensors]
@@ -452,6 +453,14 @@ def _traced(leaf: Any, path: str, *, create_graph: bool) -> Tensor:
     if not isinstance(leaf, (Tensor, np.ndarray)):
         t._alias = SCALAR
     return t
+
+
+def _same(t: Tensor) -> Tensor:
+    """Return another handle on the same value and node."""
+    twin = wrap(t._value, t._node)
+    if hasattr(t, "_alias"):
+        twin._alias = t._alias
+    return twin
 
 
 def _floating(leaf: Any, path: str) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tensorgrad._typing import Array, Shape
 
-__all__ = ["POOL_BYTES", "clear_pool", "take"]
+__all__ = ["POOL_BYTES", "clear_pool", "scratch", "take"]
 
 POOL_BYTES = 1 << 16  # smaller arrays are cheaper from malloc's own free lists
 LIMIT_BYTES = 1 << 28  # what one thread keeps at most
@@ -71,6 +71,19 @@ def take(shape: Shape, dtype: np.dtype[Any]) -> Array:
         pool.held_bytes += array.nbytes
         shelf.append(array)
     return array
+
+
+def scratch(like: Array) -> Array:
+    """Return an uninitialised array of the same shape and dtype, pooled if large.
+
+    Examples
+    --------
+    >>> scratch(np.ones((3, 4))).shape
+    (3, 4)
+    """
+    if like.nbytes < POOL_BYTES:
+        return np.empty(like.shape, like.dtype)
+    return take(like.shape, like.dtype)
 
 
 def clear_pool() -> None:

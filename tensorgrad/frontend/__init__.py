@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from tensorgrad.frontend import assignment, methods, numpy_protocol
 from tensorgrad.frontend.functional import FUNCTIONS
+from tensorgrad.frontend.numpy_protocol import numpy_aliases
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "numpy_aliases"]
 
 assignment.install()
 methods.install()

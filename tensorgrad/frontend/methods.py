@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.autodiff.transforms import backward
 from tensorgrad.core.op import OpFunction
 from tensorgrad.core.tensor import Tensor, is_recorded
 from tensorgrad.core.views import check_writable, rebind
@@ -280,7 +281,7 @@ def _members() -> Iterator[tuple[str, Any]]:
         yield name, _refused(name, remedy)
     for method in (
         reshape, transpose, astype, copy, flatten, conj, dot, tolist, sort, fill, put,
-        choose,
+        choose, backward,
     ):  # fmt: skip
         yield method.__name__, method
     yield "conjugate", conj

@@ -58,6 +58,22 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 # ---------------------------------------------------------------------------- ufuncs
 
 
+def numpy_aliases() -> dict[str, Callable[..., Any]]:
+    """Return the ops of the table under the names that NumPy has for them.
+
+    Examples
+    --------
+    >>> numpy_aliases()["conj"].op.name
+    'conjugate'
+    """
+    ops = {f: op for op in TABLE.values() for f in op.op.numpy}
+    return {
+        name: ops[function]
+        for name, function in vars(np).items()
+        if callable(function) and not name.startswith("_") and function in ops
+    }
+
+
 def array_ufunc(
     self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any
 ) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tensorgrad._typing import Tree
 from tensorgrad.errors import ArgumentError, explain
 from tensorgrad.ops.reduce import sum as sum_op
-from tensorgrad.tree import flatten
+from tensorgrad.tree import LEAF, Structure, flatten
 
 __all__ = ["is_bias", "l2_penalty"]
 
@@ -62,15 +63,24 @@ def l2_penalty(params: Tree, lam: float, n: int) -> Any:
 
 def weights_of(params: Tree) -> list[Any]:
     """Return the leaves that a penalty counts."""
-    declared = getattr(params, "weights", None)
-    if callable(declared):
-        return list(declared().values())
     found, structure = flatten(params)
-    return [
-        leaf
-        for leaf, path in zip(found, structure.paths(), strict=True)
-        if not is_bias(path)
-    ]
+    return list(_weights(structure, iter(found), ""))
+
+
+def _weights(structure: Structure, found: Iterator[Any], prefix: str) -> Iterator[Any]:
+    if hasattr(structure.template, "weights") and hasattr(
+        structure.template, "tree_children"
+    ):
+        for _ in structure.paths():
+            next(found)
+        yield from structure.template.weights().values()
+    elif structure.template is LEAF:
+        leaf = next(found)
+        if not is_bias(prefix):
+            yield leaf
+    else:
+        for key, child in zip(structure.keys, structure.children, strict=True):
+            yield from _weights(child, found, f"{prefix}.{key}")
 
 
 def is_bias(path: str) -> bool:
@@ -83,4 +93,3 @@ def is_bias(path: str) -> bool:
     """
     names = [part for part in path.split(".") if not part.isdecimal()]
     return bool(names) and names[-1].startswith("b")
-

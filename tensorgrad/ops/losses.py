@@ -15,6 +15,7 @@ import numpy as np
 from tensorgrad._typing import Shape
 from tensorgrad.core.aval import Aval
 from tensorgrad.core.modes import MODE
+from tensorgrad.core.pool import scratch
 from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, explain
 from tensorgrad.ops.activations import log_softmax
@@ -63,8 +64,8 @@ def _plain_partial_y(a: Any, n: Any) -> Any:
     return (log1p(-a) - log(a)) * (1.0 / n)
 
 
-log_loss_plain = custom(
-    "log_loss_plain",
+log_loss_of_probabilities = custom(
+    "log_loss_of_probabilities",
     _plain_log_loss,
     vjp=(
         lambda g, a, y, n: g * _plain_partial_a(a, y, n),
@@ -86,12 +87,16 @@ log_loss_plain = custom(
 
 
 def _log_loss_of_logits(z: Any, a: Any, y: Any, n: int) -> Any:
-    """Return (1/n) Σ log(1 + e^z) − y z, without overflow."""
-    total = np.maximum(z, 0) - z * y
-    tail = np.abs(z)
-    np.negative(tail, out=tail)
-    np.exp(tail, out=tail)
-    total += np.log1p(tail, out=tail)
+    """Return (1/n) Σ max(z, 0) − y z + log(1 + e^−|z|), which does not overflow."""
+    total, work = scratch(z), scratch(z)
+    np.maximum(z, 0, out=total)
+    np.multiply(z, y, out=work)
+    np.subtract(total, work, out=total)  # entry by entry: the sums would cancel
+    np.abs(z, out=work)
+    np.negative(work, out=work)
+    np.exp(work, out=work)
+    np.log1p(work, out=work)
+    np.add(total, work, out=total)
     return np.asarray(np.add.reduce(total, axis=None) / n, dtype=z.dtype)[()]
 
 
@@ -103,7 +108,7 @@ def _share(difference: Any, g: Any, n: int) -> Any:
 
 
 log_loss_of_logits = custom(
-    "log_loss",
+    "log_loss_of_logits",
     _log_loss_of_logits,
     vjp=(
         lambda g, a, y, n: _share(a - y, g, n),
@@ -171,7 +176,7 @@ def log_loss(a: Any, y: Any, example_axis: int = 0) -> Any:
     origin = origin_of(a, "sigmoid")
     if origin is not None:
         return log_loss_of_logits(origin.arrived(), a, y, n=n)
-    return log_loss_plain(a, y, n=n)
+    return log_loss_of_probabilities(a, y, n=n)
 
 
 # ----------------------------------------------------------------- many classes
@@ -187,8 +192,8 @@ def _entropy_partial_a(a: Any, y: Any, n: Any) -> Any:
     return where(y == 0, 0.0, y / where(y == 0, 1.0, a)) * (-1.0 / n)
 
 
-cross_entropy_plain = custom(
-    "cross_entropy_plain",
+cross_entropy_of_probabilities = custom(
+    "cross_entropy_of_probabilities",
     _plain_cross_entropy,
     vjp=(
         lambda g, a, y, n: g * _entropy_partial_a(a, y, n),
@@ -230,7 +235,7 @@ def _entropy_adjoint(a: Any, y: Any, axis: int) -> Any:
 
 
 cross_entropy_of_logits = custom(
-    "cross_entropy",
+    "cross_entropy_of_logits",
     _cross_entropy_of_logits,
     vjp=(
         lambda g, a, y, n, axis: _share(_entropy_adjoint(a, y, axis), g, n),
@@ -304,7 +309,7 @@ def cross_entropy(a: Any, y: Any, example_axis: int = 0) -> Any:
     a, y, n = _checked("cross_entropy", a, y, example_axis)
     if origin is not None:
         return cross_entropy_of_logits(origin.arrived(), a, y, n=n, axis=axis)
-    return cross_entropy_plain(a, y, n=n)
+    return cross_entropy_of_probabilities(a, y, n=n)
 
 
 def _class_axis(shape: Shape, example_axis: int) -> int:

@@ -236,11 +236,11 @@ def test_no_grad_results_are_outside_the_graph() -> None:
 
 
 def test_debug_names_the_line_of_the_op_that_makes_a_nan() -> None:
-    with tg.debug():
-        x = tg.tensor([0.0, 1.0])
-        y = tg.sqrt(x) * 0.0
-        with pytest.raises(tg.GraphError, match=r"test_gradients\.py"):
-            tg.gradients((y * np.inf).sum(), x)
+    x = tg.tensor([1.0, 2.0])
+    with tg.debug(), np.errstate(all="ignore"):
+        J = ((x * np.inf) * 0.0).sum()
+        with pytest.raises(tg.GraphError, match=r"test_gradients\.py.*tg\.where"):
+            tg.gradients(J, x)
 
 
 def test_a_large_foreign_array_that_was_overwritten_is_noticed() -> None:
