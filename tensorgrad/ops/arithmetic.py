@@ -156,7 +156,8 @@ divide = pointwise(
 reciprocal = pointwise(
     "reciprocal",
     np.reciprocal,
-    d=lambda out: -out * out,
+    # Not -out * out: a product of infinities is NaN in the second order.
+    d=lambda x: -1.0 / (x * x),
     domain=_AWAY_FROM_0,
     is_singular=True,
     examples=_ONE,

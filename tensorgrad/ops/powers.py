@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.op import OpFunction
-from tensorgrad.ops.arithmetic import multiply
-from tensorgrad.ops.compare import equal, isfinite, logical_and, logical_not, where
+from tensorgrad.ops.arithmetic import safe_multiply
+from tensorgrad.ops.compare import equal, where
 from tensorgrad.ops.entry import Domain, Example, pointwise
 from tensorgrad.ops.exponential import log
 
@@ -32,17 +32,15 @@ def _power_partial_x(power: Any, x: Any, y: Any) -> Any:
         if y == 1:
             return 1.0
         return y * (x if y == 2 else power(x, y - 1))
-    rest = power(x, y - 1)
-    # Only there: elsewhere y = 0 needs no care, and has a slope in y.
-    is_constant = logical_and(equal(y, 0), logical_not(isfinite(rest)))
-    return where(is_constant, 0, multiply(y, where(is_constant, 1, rest)))
+    # Safe, for 0 times the infinite 0**-1, and for branches that are not taken.
+    return safe_multiply(y, power(x, y - 1))
 
 
 def _power_partial_y(x: Any, out: Any) -> Any:
     """Return out log x; at x = 0 the logarithm does not count: 0^y stays 0 around y > 0."""
     if type(x) is int or type(x) is float:
         return out * (math.log(x) if x > 0 else math.nan if x < 0 else 0.0)
-    return out * log(where(equal(x, 0), 1, x))
+    return safe_multiply(out, log(where(equal(x, 0), 1, x)))
 
 
 _POWER_NOTES = (
