@@ -12,11 +12,39 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tensorgrad._typing import Tree
-from tensorgrad.core.tensor import Tensor
-from tensorgrad.errors import ArgumentError, explain
+from tensorgrad._typing import Array, Tree
+from tensorgrad.core.modes import switch
+from tensorgrad.core.node import Node
+from tensorgrad.core.tensor import Tensor, wrap
+from tensorgrad.core.views import rebind
+from tensorgrad.errors import ArgumentError, ShapeError, explain
 
-__all__ = ["Structure", "flatten", "leaves", "map_leaves", "paths", "unflatten"]
+__all__ = [
+    "PathDict",
+    "Structure",
+    "assign",
+    "assign_leaves",
+    "flatten",
+    "leaves",
+    "map_leaves",
+    "paths",
+    "unflatten",
+]
+
+
+class PathDict(dict[str, Any]):
+    """A dict from paths to leaves: what is left of a tree when it is laid out flat.
+
+    Its keys may contain dots, unlike those of other dicts in a tree, so that it has the
+    paths of the tree that it was made from: an optimiser takes the gradients of either.
+
+    Examples
+    --------
+    >>> paths(PathDict({"layers.0.W": 1.0, "layers.0.b": 2.0}))
+    ['layers.0.W', 'layers.0.b']
+    """
+
+    __slots__ = ()
 
 
 class Structure:
@@ -110,7 +138,7 @@ def _flatten(tree: Tree, found: list[Any]) -> Structure:
         found.append(tree)
         return _LEAF_STRUCTURE
     keys, children = parts
-    if isinstance(tree, dict):
+    if isinstance(tree, dict) and not isinstance(tree, PathDict):
         for key in keys:
             _check_key(key)
     return Structure(tree, keys, tuple(_flatten(child, found) for child in children))
@@ -147,6 +175,12 @@ def _unflatten(structure: Structure, found: Iterator[Any]) -> Tree:
     if template is None:
         return None
     children = [_unflatten(child, found) for child in structure.children]
+    return _assembled(structure, children)
+
+
+def _assembled(structure: Structure, children: list[Tree]) -> Tree:
+    """Return an inner node of the structure with these children."""
+    template = structure.template
     if isinstance(template, dict):
         rebuilt = dict(zip(structure.keys, children, strict=True))
         return rebuilt if type(template) is dict else type(template)(rebuilt)
@@ -222,3 +256,110 @@ def check_same_paths(first: Structure, second: Structure, action: str) -> None:
             "Compare tg.tree.paths of both",
         )
     )
+
+
+def assign(t: Tensor, value: Array) -> None:
+    """Give a leaf Tensor another value of its shape and dtype; it stays the same leaf.
+
+    Parameters
+    ----------
+    t : Tensor
+        A parameter, an input or a constant; views of it become stale.
+    value : ndarray, shape and dtype of ``t``
+        Kept, not copied: nobody may write to it afterwards.
+
+    Raises
+    ------
+    ArgumentError
+        If ``t`` is the result of an op: its value is what the op made.
+    ShapeError
+        If shape or dtype differ.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> assign(w, np.array([3.0, 4.0]))
+    >>> w
+    tensor([3., 4.], requires_grad=True)
+    """
+    _check_assignable(t, value, t.name or "a Tensor")
+    with switch(record=False):
+        rebind(t, wrap(value, None))
+
+
+def _check_assignable(t: Tensor, value: Array, name: str) -> None:
+    if isinstance(t._node, Node):
+        raise ArgumentError(
+            explain(
+                "giving a Tensor a new value",
+                f"{name} is the result of {t._node.op.name}",
+                "a leaf",
+                "Pass the parameters, not what was computed from them",
+            )
+        )
+    if value.shape != t.shape or value.dtype != t.dtype:
+        raise ShapeError(
+            explain(
+                "giving a Tensor a new value",
+                f"{name} has shape {t.shape} and dtype {t.dtype}, its new value "
+                f"{value.shape} and {value.dtype}",
+                "the same shape and dtype",
+                "Convert the value with .astype and .reshape",
+            )
+        )
+
+
+def assign_leaves(tree: Tree, values: Iterable[Any]) -> Tree:
+    """Return the tree with new leaves, its Tensors and modules being the old objects.
+
+    Parameters
+    ----------
+    tree : tree
+    values : iterable, one value a leaf in tree order
+        A Tensor leaf is assigned an array; any other leaf is replaced.
+
+    Returns
+    -------
+    The tree itself, if all its leaves are Tensors; else one whose containers are new
+    wherever a leaf in them is replaced
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        As `assign`; then no Tensor has been changed.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> tree = {"w": tg.tensor([1.0]), "b": 0.0}
+    >>> new = assign_leaves(tree, [np.array([2.0]), 5.0])
+    >>> new["w"] is tree["w"], new["b"]
+    (True, 5.0)
+    """
+    found, structure = flatten(tree)
+    new = list(values)
+    for path, leaf, value in zip(structure.paths(), found, new, strict=True):
+        if isinstance(leaf, Tensor):
+            _check_assignable(leaf, value, path or leaf.name or "a Tensor")
+    for i, leaf in enumerate(found):
+        if isinstance(leaf, Tensor):
+            assign(leaf, new[i])
+            new[i] = leaf
+    if all(isinstance(leaf, Tensor) for leaf in found):
+        return tree
+    return _replaced(structure, iter(found), iter(new))
+
+
+def _replaced(structure: Structure, old: Iterator[Any], new: Iterator[Any]) -> Tree:
+    """Unflatten, but keep every part of which all leaves are kept."""
+    n_leaves = sum(1 for _ in structure.paths())
+    before = [next(old) for _ in range(n_leaves)]
+    after = [next(new) for _ in range(n_leaves)]
+    if all(a is b for a, b in zip(before, after, strict=True)):
+        return before[0] if structure.template is LEAF else structure.template
+    if structure.template is LEAF:
+        return after[0]
+    rows = iter(before), iter(after)
+    children = [_replaced(child, *rows) for child in structure.children]
+    return _assembled(structure, children)

@@ -37,6 +37,7 @@ class Standardise(Module):
         self.scale = scale
 
     def __call__(self, x: Any, rng: Rng = None) -> Any:
+        """Return the standardised features, shape of x."""
         shape = np.shape(x) if isinstance(x, (list, tuple)) else x.shape
         if shape[-1:] != self.mean.shape:
             raise ShapeError(
@@ -48,6 +49,22 @@ class Standardise(Module):
                 )
             )
         return (x - self.mean) / self.scale
+
+    def describe(self) -> str:
+        """Return the number of features.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Standardise(np.zeros(3), np.ones(3)).describe()
+        'Standardise(3)'
+        """
+        return f"Standardise({self.mean.size})"
+
+    def tree_spec(self) -> dict[str, Any]:
+        """Return what makes a module of this kind; mean and scale are buffers."""
+        dtype = self.mean.dtype.name
+        return {"kind": "standardise", "features": self.mean.size, "dtype": dtype}
 
 
 def learn_scaling(model: Module, x: Array) -> None:

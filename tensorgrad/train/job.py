@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tensorgrad._typing import Array, Rng
-from tensorgrad.core.tensor import Tensor, assign
+from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import FileFormatError, explain
 from tensorgrad.nn.module import Module
 from tensorgrad.serial import read, save
 from tensorgrad.train.history import History
-from tensorgrad.tree import flatten, unflatten
+from tensorgrad.tree import PathDict, assign, flatten, unflatten
 
 __all__ = ["Job"]
 
@@ -45,9 +45,9 @@ class Job:
         self.history = History()
         self.best: dict[str, Array] | None = None
 
-    def arrays(self) -> dict[str, Array]:
+    def arrays(self) -> PathDict:
         """Return the parameters' values; they are never written, so no copies."""
-        return {path: t.numpy() for path, t in self.parameters.items()}
+        return PathDict((path, t.numpy()) for path, t in self.parameters.items())
 
     def assign(self, arrays: dict[str, Array]) -> None:
         """Give the parameters new values."""
@@ -103,7 +103,11 @@ class Job:
                     "Name another file, or remove this one to start afresh",
                 )
             )
-        parts: dict[str, dict[str, Array]] = {"parameters": {}, "optimizer": {}, "best": {}}
+        parts: dict[str, dict[str, Array]] = {
+            "parameters": {},
+            "optimizer": {},
+            "best": {},
+        }
         for name, array in arrays.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = array

@@ -1,0 +1,463 @@
+"""What all optimisers do: check trees, apply a rule to each leaf, remember a state.
+
+`Optimizer.init` and `Optimizer.update` are pure. `Optimizer.step` is a shell around
+them that owns a state, and may therefore write to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import FrozenInstanceError
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tensorgrad._typing import Array, Tree
+from tensorgrad.core.aval import Aval
+from tensorgrad.core.node import Leaf, Node
+from tensorgrad.core.tensor import Tensor, wrap
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, explain
+from tensorgrad.ops import TABLE
+from tensorgrad.optim.clipping import clip_by_global_norm, clip_by_value
+from tensorgrad.optim.kernels import Kernel, run
+from tensorgrad.optim.memory import Memory, copy_state
+from tensorgrad.optim.schedules import Rate, check_number, check_rate, rate_at
+from tensorgrad.tree import (
+    Structure,
+    assign_leaves,
+    check_same_paths,
+    flatten,
+    unflatten,
+)
+
+__all__ = ["Optimizer"]
+
+STEP = "step"
+
+
+class Optimizer:
+    """Base of the optimisers; a subclass adds its constants and its rule.
+
+    The constants cannot be changed; `dataclasses.replace` makes another optimiser.
+    The state of `step` is the one thing that an optimiser object remembers.
+    """
+
+    slot_names: ClassVar[tuple[str, ...]] = ()
+    """What the rule remembers of each parameter, one array each."""
+
+    lr: Rate
+    clip_norm: float | None
+    clip_value: float | None
+    _memory: Memory
+
+    def __post_init__(self) -> None:
+        """Check the constants that all optimisers have."""
+        name = type(self).__name__
+        self._keep("lr", check_rate(name, self.lr))
+        for limit in ("clip_norm", "clip_value"):
+            value = getattr(self, limit)
+            if value is not None:
+                self._keep(limit, check_number(name, limit, value))
+        self._keep("_memory", Memory())
+
+    def _keep(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "state" and name in self.__dict__:
+            raise FrozenInstanceError(
+                explain(
+                    "changing an optimiser",
+                    f"a new value for {name}",
+                    "constants that stay",
+                    f"Make another one: dataclasses.replace(opt, {name}=...)",
+                )
+            )
+        super().__setattr__(name, value)
+
+    # -------------------------------------------------------------- the pure part
+
+    def slots(self) -> tuple[str, ...]:
+        """Return the names of what the rule remembers of each parameter.
+
+        Examples
+        --------
+        >>> import tensorgrad as tg
+        >>> tg.optim.Adam(0.1).slots()
+        ('m', 'v')
+        """
+        return self.slot_names
+
+    def kernel(self, lr: float, step: int) -> Kernel:
+        """Return the update of one flat array, in place; ``step`` counts from 1."""
+        raise NotImplementedError
+
+    def formula(
+        self, p: Any, g: Any, slots: Sequence[Any], lr: Any, step: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Return the new parameter and slots, in operators that a graph can record."""
+        raise NotImplementedError
+
+    def kernel_for(self, path: str, lr: float, step: int) -> Kernel:
+        """Return the kernel for the parameter at a path."""
+        return self.kernel(lr, step)
+
+    def formula_for(self, path: str) -> Any:
+        """Return the formula for the parameter at a path."""
+        return self.formula
+
+    def init(self, params: Tree) -> dict[str, Any]:
+        """Return the state before the first update.
+
+        Parameters
+        ----------
+        params : tree of arrays and Tensors
+            A module, or nested containers.
+
+        Returns
+        -------
+        dict
+            ``step``, the number of updates so far (0-d integer array), and trees in
+            the structure of ``params`` with zeros, one for each name in `slots`.
+
+        Raises
+        ------
+        DTypeError
+            If a parameter is not of floating or complex dtype.
+        ArgumentError
+            If one Tensor is found under two paths.
+
+        Examples
+        --------
+        >>> import numpy as np, tensorgrad as tg
+        >>> tg.optim.SGD(0.1, momentum=0.9).init({"w": np.ones(2)})
+        {'step': array(0), 'velocity': {'w': array([0., 0.])}}
+        """
+        found, structure = flatten(params)
+        _check_parameters(type(self).__name__, found, list(structure.paths()))
+        state: dict[str, Any] = {STEP: np.array(0)}
+        for name in self.slots():
+            state[name] = unflatten(structure, [_zeros(leaf) for leaf in found])
+        return state
+
+    def update(
+        self, grads: Tree, state: dict[str, Any], params: Tree
+    ) -> tuple[Tree, dict[str, Any]]:
+        """Return new parameters and the new state; nothing that is given changes.
+
+        Parameters
+        ----------
+        grads : tree of arrays, shapes of ``params``
+            Containers may be of other types; the paths are compared.
+        state : dict
+            From `init`, from the update before, or from a file.
+        params : tree of arrays and Tensors
+
+        Returns
+        -------
+        new_params : tree in the structure of ``params``
+            Where a Tensor was, a new leaf of the same name; dtypes stay.
+        new_state : dict
+
+        Raises
+        ------
+        ArgumentError
+            If the trees or the state do not fit each other.
+        ShapeError
+            If a gradient or a part of the state has another shape than its parameter.
+        DTypeError
+            If a gradient is complex and its parameter is not.
+
+        Notes
+        -----
+        If a gradient is a Tensor (``create_graph=True``), the update is recorded and
+        can be differentiated.
+
+        For complex parameters the conjugate of the gradient is subtracted: the
+        gradient of a real function is ∂f/∂x - i ∂f/∂y, the direction of steepest
+        ascent is its conjugate. Moments are kept of real and imaginary part.
+
+        Examples
+        --------
+        >>> import numpy as np, tensorgrad as tg
+        >>> opt = tg.optim.SGD(0.5)
+        >>> params = {"w": np.array([1.0, 2.0])}
+        >>> new, state = opt.update({"w": np.array([1.0, 0.0])}, opt.init(params), params)
+        >>> new
+        {'w': array([0.5, 2. ])}
+        """
+        new, new_state, structure = self._advance(grads, state, params, in_place=False)
+        found = flatten(params)[0]
+        leaves = [
+            _like_leaf(value, leaf) for value, leaf in zip(new, found, strict=True)
+        ]
+        return unflatten(structure, leaves), new_state
+
+    def _advance(
+        self, grads: Tree, state: dict[str, Any], params: Tree, *, in_place: bool
+    ) -> tuple[list[Any], dict[str, Any], Structure]:
+        """Return the values of the new parameters, and the new state."""
+        caller = type(self).__name__
+        found, structure = flatten(params)
+        paths = list(structure.paths())
+        _check_parameters(caller, found, paths)
+        slopes, its_structure = flatten(grads)
+        check_same_paths(
+            structure, its_structure, f"{caller}.update of params by grads"
+        )
+        is_recorded = any(isinstance(g, Tensor) for g in slopes)
+        if not is_recorded:
+            slopes = [np.asarray(g) for g in slopes]
+        _check_gradients(caller, slopes, found, paths)
+        columns = self._checked_state(state, structure, found, paths)
+        done = state[STEP] if isinstance(state[STEP], Tensor) else int(state[STEP])
+        lr = rate_at(self.lr, done)
+        slopes = self._clipped(slopes)
+        rows = list(zip(*columns, strict=True)) if columns else [()] * len(found)
+        move = _recorded_move if is_recorded else _move
+        pairs = [
+            move(self, path, (p, g, slots), (lr, done + 1, in_place))
+            for path, p, g, slots in zip(paths, found, slopes, rows, strict=True)
+        ]
+        new_state: dict[str, Any] = {STEP: _counted(state[STEP])}
+        for i, name in enumerate(self.slots()):
+            new_state[name] = unflatten(structure, [slots[i] for _, slots in pairs])
+        return [p for p, _ in pairs], new_state, structure
+
+    def _clipped(self, slopes: list[Any]) -> list[Any]:
+        """Limit the gradients: each entry first, then their common norm."""
+        if self.clip_value is not None:
+            slopes = clip_by_value(slopes, self.clip_value)
+        if self.clip_norm is not None:
+            slopes = clip_by_global_norm(slopes, self.clip_norm)
+        return slopes
+
+    def _checked_state(
+        self,
+        state: Any,
+        structure: Structure,
+        found: list[Any],
+        paths: list[str],
+    ) -> list[list[Any]]:
+        """Return the leaves of each slot, after a look at everything."""
+        caller = type(self).__name__
+        wanted = (STEP, *self.slots())
+        if not isinstance(state, dict) or set(state) != set(wanted):
+            came = list(state) if isinstance(state, dict) else type(state).__name__
+            raise ArgumentError(
+                explain(
+                    f"{caller}.update",
+                    f"a state of {came}",
+                    f"{list(wanted)}",
+                    "Start from opt.init(params), or load what this optimiser saved",
+                )
+            )
+        columns = []
+        for name in self.slots():
+            leaves, its_structure = flatten(state[name])
+            check_same_paths(structure, its_structure, f"{caller}: state[{name!r}]")
+            for leaf, p, path in zip(leaves, found, paths, strict=True):
+                _check_slot(caller, f"{name}.{path}" if path else name, leaf, p)
+            columns.append(leaves)
+        return columns
+
+    # ------------------------------------------------------------------- the shell
+
+    def step(self, params: Tree, grads: Tree) -> Tree:
+        """Update parameters by their gradients, remembering the state in between.
+
+        Parameters
+        ----------
+        params : tree of arrays and Tensors
+        grads : tree of arrays, shapes of ``params``
+
+        Returns
+        -------
+        The tree: Tensors and modules are the same objects with new values, arrays are
+        new
+
+        Raises
+        ------
+        As `update`; nothing has been changed then.
+
+        Notes
+        -----
+        Each tree has a state of its own. A tree of Tensors is recognised by these
+        Tensors, as long as they live. Arrays come back new every time, so a tree with
+        arrays is recognised by its paths, shapes and dtypes: two such trees that look
+        alike need two optimisers, or `update`.
+
+        Examples
+        --------
+        >>> import numpy as np, tensorgrad as tg
+        >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> opt = tg.optim.SGD(0.5)
+        >>> params = opt.step({"w": w}, {"w": np.array([1.0, 0.0])})
+        >>> w.numpy(), params["w"] is w
+        (array([0.5, 2. ]), True)
+        """
+        found, structure = flatten(params)
+        _check_leaves(type(self).__name__, found, list(structure.paths()))
+        entry = self._memory.entry(found, structure)
+        state = self.init(params) if entry.state is None else entry.state
+        new, new_state, _ = self._advance(
+            grads, state, params, in_place=entry.state is not None
+        )
+        values = [value._value if isinstance(value, Tensor) else value for value in new]
+        updated = assign_leaves(params, values)
+        self._memory.store(entry, new_state)
+        return updated
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """The state of the tree that `step` updated last, as a copy; None before.
+
+        Set it to resume: the next `step` goes on from there.
+        """
+        current = self._memory.current()
+        return None if current is None else copy_state(current)
+
+    @state.setter
+    def state(self, state: dict[str, Any] | None) -> None:
+        self._memory.preset(None if state is None else copy_state(state))
+
+
+# --------------------------------------------------------------------- one leaf
+
+
+def _move(
+    optimizer: Optimizer, path: str, row: tuple[Any, ...], how: tuple[Any, ...]
+) -> tuple[Array, list[Array]]:
+    """Return the new value and slots of one parameter, by the kernel."""
+    p, g, slots = row
+    lr, step, in_place = how
+    value = p._concrete("an update") if isinstance(p, Tensor) else np.asarray(p)
+    slope = g.astype(value.dtype, copy=False)
+    if value.dtype.kind == "c":
+        slope = slope.conj()
+    kernel = optimizer.kernel_for(path, lr, step)
+    return run(kernel, value, slope, slots, in_place=in_place)
+
+
+def _recorded_move(
+    optimizer: Optimizer, path: str, row: tuple[Any, ...], how: tuple[Any, ...]
+) -> tuple[Any, list[Any]]:
+    """Return the new value and slots of one parameter, by the recorded formula."""
+    p, g, slots = row
+    if p.dtype.kind == "c":
+        raise DTypeError(
+            explain(
+                "recording an update",
+                f"{path} is complex",
+                "real parameters",
+                "Pass gradients as arrays: tg.gradients(..., create_graph=False)",
+            )
+        )
+    new_p, new_slots = optimizer.formula_for(path)(p, g, slots, *how[:2])
+    narrow = [
+        new if new.dtype == old.dtype else TABLE["astype"](new, old.dtype)
+        for new, old in zip((new_p, *new_slots), (p, *slots), strict=True)
+    ]
+    return narrow[0], narrow[1:]
+
+
+def _zeros(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor) and isinstance(leaf._value, Aval):
+        return np.zeros(leaf.shape, _slot_dtype(leaf))
+    value = leaf._value if isinstance(leaf, Tensor) else np.asarray(leaf)
+    return np.zeros_like(value, dtype=_slot_dtype(value), subok=False)
+
+
+def _slot_dtype(p: Any) -> np.dtype[Any]:
+    """float16 is too narrow for squares of gradients: what is remembered is wider."""
+    return np.dtype(np.float32) if p.dtype == np.float16 else p.dtype
+
+
+def _like_leaf(value: Any, leaf: Any) -> Any:
+    if isinstance(leaf, Tensor) and not isinstance(value, Tensor):
+        return wrap(value, Leaf(requires_grad=leaf.requires_grad, name=leaf.name))
+    return value
+
+
+def _counted(step: Any) -> Any:
+    return step + 1 if isinstance(step, Tensor) else np.array(int(step) + 1)
+
+
+# -------------------------------------------------------------------------- checks
+
+
+def _check_parameters(caller: str, found: list[Any], paths: list[str]) -> None:
+    seen: dict[int, str] = {}
+    for leaf, path in zip(found, paths, strict=True):
+        dtype = leaf.dtype if isinstance(leaf, Tensor) else np.asarray(leaf).dtype
+        if dtype.kind not in "fc":
+            raise DTypeError(
+                explain(
+                    caller,
+                    f"the parameter {path or leaf!r} of dtype {dtype}",
+                    "floating or complex numbers",
+                    "Convert it, or leave it out of the tree",
+                )
+            )
+        first = seen.setdefault(id(leaf), path)
+        if first != path and isinstance(leaf, Tensor):
+            raise ArgumentError(
+                explain(
+                    caller,
+                    f"{first} and {path} are the same Tensor",
+                    "one path for each parameter, else it gets two updates",
+                    "Keep a shared Tensor in one place of the tree, and use it twice",
+                )
+            )
+
+
+def _check_gradients(
+    caller: str, slopes: list[Any], found: list[Any], paths: list[str]
+) -> None:
+    for g, p, path in zip(slopes, found, paths, strict=True):
+        if g.shape != np.shape(p):
+            raise ShapeError(
+                explain(
+                    f"{caller}.update",
+                    f"the gradient of {path or 'the parameter'} has shape {g.shape}",
+                    f"the parameter's shape {np.shape(p)}",
+                    "Check that the gradient belongs to this parameter",
+                )
+            )
+        if g.dtype.kind not in "biuf" and np.result_type(p).kind != "c":
+            raise DTypeError(
+                explain(
+                    f"{caller}.update",
+                    f"the gradient of {path or 'the parameter'} has dtype {g.dtype}",
+                    "a real gradient for a real parameter",
+                    "Differentiate a real function",
+                )
+            )
+
+
+def _check_slot(caller: str, path: str, leaf: Any, p: Any) -> None:
+    wanted = _slot_dtype(p if isinstance(p, Tensor) else np.asarray(p))
+    shape, dtype = np.shape(leaf), getattr(leaf, "dtype", type(leaf).__name__)
+    if shape != np.shape(p) or dtype != wanted:
+        raise ShapeError(
+            explain(
+                f"{caller}.update",
+                f"{path} of the state has shape {shape} and dtype {dtype}",
+                f"shape {np.shape(p)} and dtype {wanted}, as its parameter needs",
+                "Use the state that belongs to these parameters, or opt.init(params)",
+            )
+        )
+
+
+def _check_leaves(caller: str, found: list[Any], paths: list[str]) -> None:
+    """Refuse results of ops before anything is written to."""
+    for leaf, path in zip(found, paths, strict=True):
+        if isinstance(leaf, Tensor) and isinstance(leaf._node, Node):
+            raise ArgumentError(
+                explain(
+                    f"{caller}.step",
+                    f"{path or 'the parameter'} is the result of {leaf._node.op.name}",
+                    "a leaf, which keeps its identity",
+                    "Pass the parameters themselves, or use opt.update",
+                )
+            )
