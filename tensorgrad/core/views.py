@@ -95,6 +95,9 @@ def link(view: Tensor, base: Tensor) -> None:
     """Note that two handles show the same memory."""
     group = getattr(base, "_alias", None)
     if group is SCALAR:
+        # What is made of a scalar is a scalar, or an array with memory of its own.
+        if not view.shape:
+            view._alias = SCALAR
         return
     if group is None:
         group = base._alias = AliasGroup(base)

@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad.autodiff.transforms import backward
 from tensorgrad.core.op import OpFunction
 from tensorgrad.core.tensor import Tensor, is_recorded
-from tensorgrad.core.views import check_writable, rebind
+from tensorgrad.core.views import SCALAR, check_writable, is_scalar, rebind
 from tensorgrad.errors import DTypeError, UnsupportedError, explain
 from tensorgrad.frontend import writing
 from tensorgrad.frontend.assignment import assign, convert
@@ -89,12 +89,19 @@ def astype(
         )
     if not copy and target == self.dtype:
         return self
-    return _astype(self, target)  # type: ignore[no-any-return]
+    return _as_scalar(self, _astype(self, target))
 
 
 def copy(self: Tensor, order: str = "C") -> Tensor:
     """Return the same entries in memory of their own, recorded."""
-    return TABLE["copy"](self)  # type: ignore[no-any-return]
+    return _as_scalar(self, TABLE["copy"](self))
+
+
+def _as_scalar(self: Tensor, result: Tensor) -> Tensor:
+    """Mark a copy of a scalar as one: NumPy's scalars are copied to scalars."""
+    if is_scalar(self):
+        result._alias = SCALAR
+    return result
 
 
 def flatten(self: Tensor, order: str = "C") -> Tensor:

@@ -85,7 +85,7 @@ def kron(a: Any, b: Any) -> Any:
     wide = [size for n in x.shape for size in (n, 1)]
     fine = [size for n in y.shape for size in (1, n)]
     product = x.reshape(wide) * y.reshape(fine)
-    return product.reshape([n * k for n, k in zip(x.shape, y.shape, strict=True)])
+    return product.reshape([n * k for n, k in zip(x.shape, y.shape, strict=True)])[()]
 
 
 @implements("cross", "linalg.cross")

@@ -278,7 +278,7 @@ def interp(
     Examples
     --------
     >>> interp(1.5, np.array([1.0, 2.0]), np.array([10.0, 20.0]))
-    array(15.)
+    np.float64(15.0)
     """
     if period is not None:
         raise UnsupportedError(
@@ -300,7 +300,8 @@ def interp(
         inside = values[i] + slope * (at - points[i])
     inside = np.where(place < known[0], values[0] if left is None else left, inside)
     inside = np.where(place >= known[-1], values[-1], inside)
-    return np.where(place > known[-1], values[-1] if right is None else right, inside)
+    inside = np.where(place > known[-1], values[-1] if right is None else right, inside)
+    return inside[()]
 
 
 @implements("polyval")

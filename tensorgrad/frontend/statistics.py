@@ -243,7 +243,7 @@ def quantile(
     places = tuple(range(lines.ndim - 1))
     found = found.transpose((*range(lines.ndim - 1, found.ndim), *places))
     if not keepdims:
-        return found
+        return found[()]
     axes = range(x.ndim) if axis is None else np.atleast_1d(axis) % x.ndim
     kept = tuple(1 if k in axes else size for k, size in enumerate(x.shape))
     return found.reshape(low.shape + kept)
@@ -410,7 +410,7 @@ def nanmin(
 
 def _nan_where_none(found: Any, is_there: Any, axis: Axis, keepdims: bool) -> Any:
     is_any = np.any(is_there, axis=axis, keepdims=keepdims)
-    return found if np.all(is_any) else np.where(is_any, found, np.nan)
+    return found if np.all(is_any) else np.where(is_any, found, np.nan)[()]
 
 
 @implements("nanmean")

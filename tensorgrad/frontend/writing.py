@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.core.views import check_writable, rebind
-from tensorgrad.errors import DTypeError, UnsupportedError, explain
+from tensorgrad.errors import ArgumentError, DTypeError, UnsupportedError, explain
 from tensorgrad.frontend.assignment import assign, check_kept, convert
 from tensorgrad.frontend.composition import implements
 
@@ -34,19 +34,20 @@ def _require_tensor(name: str, target: Any) -> None:
         )
 
 
-def _assign_flat(name: str, t: Tensor, places: Any, values: Any) -> None:
-    """Assign to entries counted in C order."""
-    where = np.unravel_index(places, t.shape) if t.ndim else ()
-    if not t.ndim:
-        values = values[-1]
-    assign(t, where, values, action=f"np.{name}")
+def _assign_flat(name: str, t: Tensor, places: Any, values: Any, numbers: Any) -> None:
+    """Assign to entries counted in C order the values of the given numbers.
 
-
-def _repeated(values: Any, numbers: Any) -> Any:
-    """Return the flattened values at given numbers, starting over at their end."""
+    Values start over at their end; where there are none, nothing happens, as in NumPy.
+    """
     operand: Any = values if isinstance(values, Tensor) else np.asarray(values)
     flat = operand.ravel()
-    return flat[numbers % flat.size]
+    if not places.size or not flat.size:
+        return
+    chosen = flat[numbers % flat.size]
+    if t.ndim:
+        assign(t, np.unravel_index(places, t.shape), chosen, action=f"np.{name}")
+    else:
+        assign(t, (), chosen[-1], action=f"np.{name}")
 
 
 @implements("copyto")
@@ -104,8 +105,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     else:
         # Raises for what lies outside, and counts negative ones from the end.
         places = np.arange(n)[places]
-    if places.size:
-        _assign_flat("put", a, places, _repeated(v, np.arange(places.size)))
+    _assign_flat("put", a, places, v, np.arange(places.size))
 
 
 @implements("place")
@@ -122,8 +122,11 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     """
     _require_tensor("place", arr)
     places = np.flatnonzero(as_value(mask))
-    if places.size:
-        _assign_flat("place", arr, places, _repeated(vals, np.arange(places.size)))
+    if places.size and not np.size(as_value(vals)):
+        raise ArgumentError(
+            explain("np.place", "no values", "one value or more", "Check the values")
+        )
+    _assign_flat("place", arr, places, vals, np.arange(places.size))
 
 
 @implements("putmask")
@@ -140,8 +143,7 @@ def putmask(a: Any, /, mask: Any, values: Any) -> None:
     """
     _require_tensor("putmask", a)
     places = np.flatnonzero(as_value(mask))
-    if places.size:
-        _assign_flat("putmask", a, places, _repeated(values, places))
+    _assign_flat("putmask", a, places, values, places)
 
 
 @implements("fill_diagonal")
@@ -161,9 +163,7 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     numbers = np.zeros(a.shape)
     np.fill_diagonal(numbers, 1.0, wrap=wrap)
     places = np.flatnonzero(numbers)
-    if places.size:
-        values = _repeated(val, np.arange(places.size))
-        _assign_flat("fill_diagonal", a, places, values)
+    _assign_flat("fill_diagonal", a, places, val, np.arange(places.size))
 
 
 @implements("put_along_axis")
@@ -182,7 +182,9 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None = -1) -
     _require_tensor("put_along_axis", arr)
     places = np.asarray(as_value(indices))
     if axis is None:
-        _assign_flat("put_along_axis", arr, np.arange(arr.size)[places], values)
+        spread = np.broadcast_to(values, places.shape)
+        flat = np.arange(arr.size)[places].ravel()
+        _assign_flat("put_along_axis", arr, flat, spread, np.arange(flat.size))
         return
     k = axis % arr.ndim
     index: list[Any] = [
