@@ -15,6 +15,7 @@ __all__ = [
     "DetachedError",
     "FileFormatError",
     "GraphError",
+    "IndexRangeError",
     "MissingExtraError",
     "ShapeError",
     "StaleViewError",
@@ -30,6 +31,10 @@ class TensorgradError(Exception):
 
 class ShapeError(TensorgradError, ValueError):
     """Shapes, axes or sizes do not fit together."""
+
+
+class IndexRangeError(TensorgradError, IndexError):
+    """An index points outside of an array, or there are more indices than axes."""
 
 
 class DTypeError(TensorgradError, TypeError):

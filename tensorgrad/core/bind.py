@@ -44,12 +44,18 @@ from tensorgrad.core.modes import MODE, Mode
 from tensorgrad.core.node import AnyNode, Extra, Node, make_node
 from tensorgrad.core.tensor import StaleTensor, Tensor, node_of, stale, wrap
 from tensorgrad.core.views import SCALAR, link, shares_memory
-from tensorgrad.errors import DTypeError, ShapeError, TensorgradError, explain
+from tensorgrad.errors import (
+    DTypeError,
+    IndexRangeError,
+    ShapeError,
+    TensorgradError,
+    explain,
+)
 
 if TYPE_CHECKING:
     from tensorgrad.core.op import Op
 
-__all__ = ["bind", "describe", "evaluate"]
+__all__ = ["bind", "describe", "evaluate", "guarded"]
 
 _ndarray = np.ndarray
 
@@ -99,7 +105,8 @@ def evaluate(op: Op, values: list[Any], static: dict[str, Any]) -> Any:
 
 def _abstract(value: Any) -> Any:
     # Python scalars stay themselves: they take part in promotion as weak types.
-    return value if type(value) in (bool, int, float, complex) else aval_of(value)
+    is_number = type(value) in (bool, int, float, complex)
+    return value if is_number or value is None else aval_of(value)
 
 
 def _reusable(op: Op, values: list[Any]) -> Any:
@@ -219,7 +226,7 @@ def _save(
             continue
         value = out if index < 0 else values[index]
         if index >= 0 and type(value) is _ndarray and node.parents[index] is None:
-            value = _guarded(value, op, guards, mode)
+            value = guarded(value, op, guards, mode)
         kept.append(value)
     node.saved = kept[0] if len(kept) == 1 else tuple(kept) if kept else None
     avals = _differing(op, values, out) if op.kind != "Zero" else None
@@ -241,7 +248,7 @@ def _all_operands(
             kept.append(None if is_alone else value)
         else:
             kept.append(
-                _guarded(value, op, guards, mode) if type(value) is _ndarray else value
+                guarded(value, op, guards, mode) if type(value) is _ndarray else value
             )
     return tuple(kept)
 
@@ -257,7 +264,8 @@ def _differing(op: Op, values: list[Any], out: Any) -> tuple[Aval, ...] | None:
     return tuple(aval_of(v) for v in values) if op.wants_avals else None
 
 
-def _guarded(array: Any, op: Op, guards: list[Guard], mode: Mode) -> Any:
+def guarded(array: Any, op: Op, guards: list[Guard], mode: Mode) -> Any:
+    """Return what a node keeps of a plain array: itself if safe, a copy, or under guard."""
     if not mode.guard or is_immutable(array):
         return array
     if mode.debug:
@@ -319,6 +327,14 @@ def describe(value: Any) -> str:
     return f"{aval.shape} {aval.dtype}"
 
 
+def _kind_of(error: Exception) -> type[TensorgradError]:
+    """Return our error for what NumPy raised; its AxisError is a ValueError first."""
+    if isinstance(error, TypeError):
+        return DTypeError
+    is_index = isinstance(error, IndexError) and not isinstance(error, ValueError)
+    return IndexRangeError if is_index else ShapeError
+
+
 def explained(
     op: Op, values: list[Any], static: dict[str, Any], error: Exception
 ) -> TensorgradError:
@@ -331,8 +347,7 @@ def explained(
         pass
     came = " and ".join(describe(v) for v in values)
     options = ", ".join(f"{k}={v!r}" for k, v in static.items() if v is not None)
-    kind = DTypeError if isinstance(error, TypeError) else ShapeError
-    return kind(
+    return _kind_of(error)(
         explain(
             op.name,
             f"{came}{f' with {options}' if options else ''}",

@@ -18,7 +18,13 @@ from tensorgrad.core.aval import Aval
 from tensorgrad.core.guard import is_immutable
 from tensorgrad.core.op import OpFunction
 from tensorgrad.core.tensor import Tensor
-from tensorgrad.errors import CaptureError, DTypeError, ShapeError, explain
+from tensorgrad.errors import (
+    CaptureError,
+    DTypeError,
+    IndexRangeError,
+    ShapeError,
+    explain,
+)
 from tensorgrad.ops.entry import Example, linear
 from tensorgrad.ops.shapes import as_aval, broadcast_shapes, normalise_axis, stand_in
 from tensorgrad.ops.shaping import reshape
@@ -109,7 +115,7 @@ def _indexed_shape(x: Any, index: Any) -> Aval:
     try:
         out = stand_in(like)[index]
     except IndexError as error:
-        raise ShapeError(
+        raise IndexRangeError(
             explain(
                 "getitem",
                 f"shape {like.shape} with index {index!r} ({error})",
@@ -233,9 +239,10 @@ def _setitem_shape(x: Any, value: Any, index: Any) -> Aval:
     _check_assignment(like, source)
     region = _indexed_shape(like, index).shape
     lead = max(len(source.shape) - len(region), 0)
-    is_led_by_ones = all(n == 1 for n in source.shape[:lead])
-    rest = source.shape[lead:]
-    fits = is_led_by_ones and broadcast_shapes("setitem", rest, region) == region
+    sizes = zip(source.shape[::-1], region[::-1], strict=False)
+    fits = all(n == 1 for n in source.shape[:lead]) and all(
+        n in (1, size) for n, size in sizes
+    )
     if not fits:
         raise ShapeError(
             explain(
