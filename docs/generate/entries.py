@@ -77,7 +77,7 @@ class RuleText:
 
 def rule_text(rule: Callable[..., Any]) -> RuleText:
     """Return a rule's formula; a longer one is named here and defined in full."""
-    code: CodeType = rule.__code__  # type: ignore[attr-defined]
+    code: CodeType = rule.__code__
     tree = _parse(Path(code.co_filename))
     if code.co_name == "<lambda>":
         return RuleText(ast.unparse(_lambda_at(tree, code).body))

@@ -72,6 +72,7 @@ def _names_of_class_statement() -> list[str]:
 def member(name: str, value: Any, imports: Imports) -> str:
     """Return the stub of one installed member."""
     if isinstance(value, property):
+        assert value.fget is not None
         result = result_annotation(value.fget, imports)
         return "    @property\n" + stub(
             name, (_SELF,), result, doc=_first_line(value), indent="    "
