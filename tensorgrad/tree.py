@@ -8,14 +8,14 @@ the root to a leaf joined by ``.``, list indices in decimal: ``layers.0.W``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from tensorgrad._typing import Array, Tree
 from tensorgrad.core.modes import switch
 from tensorgrad.core.node import Node
-from tensorgrad.core.tensor import Tensor, wrap
+from tensorgrad.core.tensor import StaleTensor, Tensor, stale, wrap
 from tensorgrad.core.views import rebind
 from tensorgrad.errors import ArgumentError, ShapeError, explain
 
@@ -72,6 +72,13 @@ class Structure:
 
     def __repr__(self) -> str:
         return f"Structure({list(self.paths()) or 'leaf'})"
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves."""
+        if self.template is LEAF:
+            return 1
+        return sum(child.n_leaves for child in self.children)
 
     def paths(self, prefix: str = "") -> Iterator[str]:
         """Yield the paths of the leaves, in tree order."""
@@ -133,6 +140,9 @@ def flatten(tree: Tree) -> tuple[list[Any], Structure]:
 
 
 def _flatten(tree: Tree, found: list[Any]) -> Structure:
+    if type(tree) is Tensor or type(tree) is np.ndarray:  # most nodes are leaves
+        found.append(tree)
+        return _LEAF_STRUCTURE
     parts = _split(tree)
     if parts is None:
         found.append(tree)
@@ -145,7 +155,7 @@ def _flatten(tree: Tree, found: list[Any]) -> Structure:
 
 
 def _check_key(key: Any) -> None:
-    if "." in str(key):
+    if "." in (key if type(key) is str else str(key)):
         raise ArgumentError(
             explain(
                 "naming the leaves of a tree",
@@ -283,12 +293,33 @@ def assign(t: Tensor, value: Array) -> None:
     >>> w
     tensor([3., 4.], requires_grad=True)
     """
-    _check_assignable(t, value, t.name or "a Tensor")
-    with switch(record=False):
-        rebind(t, wrap(value, None))
+    if not _is_assignable(t, value):
+        _refuse(t, value, "")
+    _set_value(t, value)
 
 
-def _check_assignable(t: Tensor, value: Array, name: str) -> None:
+def _set_value(t: Tensor, value: Array) -> None:
+    if hasattr(t, "_alias"):  # views of it have to become stale
+        with switch(record=False):
+            rebind(t, wrap(value, None))
+    else:
+        t._value = value
+
+
+def _is_assignable(t: Tensor, value: Array) -> bool:
+    old = t._value
+    return (
+        not isinstance(t._node, Node)
+        and type(t) is Tensor
+        and value.shape == old.shape
+        and value.dtype == old.dtype
+    )
+
+
+def _refuse(t: Tensor, value: Array, path: str) -> NoReturn:
+    if type(t) is StaleTensor:
+        raise stale(t)
+    name = path or t.name or "a Tensor"
     if isinstance(t._node, Node):
         raise ArgumentError(
             explain(
@@ -298,19 +329,20 @@ def _check_assignable(t: Tensor, value: Array, name: str) -> None:
                 "Pass the parameters, not what was computed from them",
             )
         )
-    if value.shape != t.shape or value.dtype != t.dtype:
-        raise ShapeError(
-            explain(
-                "giving a Tensor a new value",
-                f"{name} has shape {t.shape} and dtype {t.dtype}, its new value "
-                f"{value.shape} and {value.dtype}",
-                "the same shape and dtype",
-                "Convert the value with .astype and .reshape",
-            )
+    raise ShapeError(
+        explain(
+            "giving a Tensor a new value",
+            f"{name} has shape {t.shape} and dtype {t.dtype}, its new value "
+            f"{value.shape} and {value.dtype}",
+            "the same shape and dtype",
+            "Convert the value with .astype and .reshape",
         )
+    )
 
 
-def assign_leaves(tree: Tree, values: Iterable[Any]) -> Tree:
+def assign_leaves(
+    tree: Tree, values: Iterable[Any], parts: tuple[list[Any], Structure] | None = None
+) -> Tree:
     """Return the tree with new leaves, its Tensors and modules being the old objects.
 
     Parameters
@@ -318,6 +350,8 @@ def assign_leaves(tree: Tree, values: Iterable[Any]) -> Tree:
     tree : tree
     values : iterable, one value a leaf in tree order
         A Tensor leaf is assigned an array; any other leaf is replaced.
+    parts : (leaves, Structure), optional
+        What `flatten` returns for the tree, if it is known already.
 
     Returns
     -------
@@ -337,25 +371,28 @@ def assign_leaves(tree: Tree, values: Iterable[Any]) -> Tree:
     >>> new["w"] is tree["w"], new["b"]
     (True, 5.0)
     """
-    found, structure = flatten(tree)
+    found, structure = flatten(tree) if parts is None else parts
     new = list(values)
-    for path, leaf, value in zip(structure.paths(), found, new, strict=True):
-        if isinstance(leaf, Tensor):
-            _check_assignable(leaf, value, path or leaf.name or "a Tensor")
-    for i, leaf in enumerate(found):
-        if isinstance(leaf, Tensor):
-            assign(leaf, new[i])
-            new[i] = leaf
-    if all(isinstance(leaf, Tensor) for leaf in found):
+    tensors = [
+        (i, leaf, value)
+        for i, (leaf, value) in enumerate(zip(found, new, strict=True))
+        if isinstance(leaf, Tensor)
+    ]
+    for i, leaf, value in tensors:
+        if not _is_assignable(leaf, value):
+            _refuse(leaf, value, list(structure.paths())[i])
+    for i, leaf, value in tensors:
+        _set_value(leaf, value)
+        new[i] = leaf
+    if len(tensors) == len(found):
         return tree
     return _replaced(structure, iter(found), iter(new))
 
 
 def _replaced(structure: Structure, old: Iterator[Any], new: Iterator[Any]) -> Tree:
     """Unflatten, but keep every part of which all leaves are kept."""
-    n_leaves = sum(1 for _ in structure.paths())
-    before = [next(old) for _ in range(n_leaves)]
-    after = [next(new) for _ in range(n_leaves)]
+    before = [next(old) for _ in range(structure.n_leaves)]
+    after = [next(new) for _ in range(structure.n_leaves)]
     if all(a is b for a, b in zip(before, after, strict=True)):
         return before[0] if structure.template is LEAF else structure.template
     if structure.template is LEAF:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -88,8 +89,11 @@ class Optimizer:
         """
         return self.slot_names
 
-    def kernel(self, lr: float, step: int) -> Kernel:
-        """Return the update of one flat array, in place; ``step`` counts from 1."""
+    def shared_kernel(self, lr: float, step: int) -> Kernel | None:
+        """Return the update of one flat array; ``step`` counts from 1.
+
+        None means that the update depends on the path: then `kernel_for` is asked.
+        """
         raise NotImplementedError
 
     def formula(
@@ -99,8 +103,8 @@ class Optimizer:
         raise NotImplementedError
 
     def kernel_for(self, path: str, lr: float, step: int) -> Kernel:
-        """Return the kernel for the parameter at a path."""
-        return self.kernel(lr, step)
+        """Return the update of the parameter at a path."""
+        raise NotImplementedError
 
     def formula_for(self, path: str) -> Any:
         """Return the formula for the parameter at a path."""
@@ -186,43 +190,62 @@ class Optimizer:
         >>> new
         {'w': array([0.5, 2. ])}
         """
-        new, new_state, structure = self._advance(grads, state, params, in_place=False)
-        found = flatten(params)[0]
+        found, structure = flatten(params)
+        self._check_parameters(found, structure)
+        slopes = self._checked_gradients(grads, found, structure)
+        done, columns = self._checked_state(state, found, structure)
+        new, columns = self._advance(found, slopes, (done, columns), structure)
         leaves = [
             _like_leaf(value, leaf) for value, leaf in zip(new, found, strict=True)
         ]
-        return unflatten(structure, leaves), new_state
+        return (
+            unflatten(structure, leaves),
+            self._tree_of(done + 1, columns, structure),
+        )
 
     def _advance(
-        self, grads: Tree, state: dict[str, Any], params: Tree, *, in_place: bool
-    ) -> tuple[list[Any], dict[str, Any], Structure]:
-        """Return the values of the new parameters, and the new state."""
-        caller = type(self).__name__
-        found, structure = flatten(params)
-        paths = list(structure.paths())
-        _check_parameters(caller, found, paths)
-        slopes, its_structure = flatten(grads)
-        check_same_paths(
-            structure, its_structure, f"{caller}.update of params by grads"
-        )
-        is_recorded = any(isinstance(g, Tensor) for g in slopes)
-        if not is_recorded:
-            slopes = [np.asarray(g) for g in slopes]
-        _check_gradients(caller, slopes, found, paths)
-        columns = self._checked_state(state, structure, found, paths)
-        done = state[STEP] if isinstance(state[STEP], Tensor) else int(state[STEP])
+        self,
+        found: list[Any],
+        slopes: list[Any],
+        memory: tuple[Any, list[list[Any]]],
+        structure: Structure,
+        *,
+        in_place: bool = False,
+    ) -> tuple[list[Any], list[list[Any]]]:
+        """Return the values of the new parameters, and the new slots."""
+        done, columns = memory
         lr = rate_at(self.lr, done)
         slopes = self._clipped(slopes)
-        rows = list(zip(*columns, strict=True)) if columns else [()] * len(found)
+        rows = zip(*columns, strict=True) if columns else [()] * len(found)
+        # A recorded gradient makes the update part of the graph.
+        is_recorded = any(type(g) is not np.ndarray for g in slopes)
         move = _recorded_move if is_recorded else _move
-        pairs = [
-            move(self, path, (p, g, slots), (lr, done + 1, in_place))
-            for path, p, g, slots in zip(paths, found, slopes, rows, strict=True)
+        where = (found, structure)
+        movers = self._movers(lr, done + 1, where, is_recorded=is_recorded)
+        moved = [
+            move(mover, p, g, slots, in_place=in_place)
+            for mover, p, g, slots in zip(movers, found, slopes, rows, strict=True)
         ]
-        new_state: dict[str, Any] = {STEP: _counted(state[STEP])}
-        for i, name in enumerate(self.slots()):
-            new_state[name] = unflatten(structure, [slots[i] for _, slots in pairs])
-        return [p for p, _ in pairs], new_state, structure
+        new_columns = [[slots[i] for _, slots in moved] for i in range(len(columns))]
+        return [p for p, _ in moved], new_columns
+
+    def _movers(
+        self,
+        lr: Any,
+        step: Any,
+        parts: tuple[list[Any], Structure],
+        *,
+        is_recorded: bool,
+    ) -> list[Any]:
+        """Return the kernel, or the formula, of each parameter."""
+        found, structure = parts
+        shared = self.shared_kernel(lr, step) if not is_recorded else None
+        if shared is not None:
+            return [shared] * len(found)
+        paths = structure.paths()
+        if is_recorded:
+            return [partial(self.formula_for(path), lr=lr, step=step) for path in paths]
+        return [self.kernel_for(path, lr, step) for path in paths]
 
     def _clipped(self, slopes: list[Any]) -> list[Any]:
         """Limit the gradients: each entry first, then their common norm."""
@@ -232,34 +255,13 @@ class Optimizer:
             slopes = clip_by_global_norm(slopes, self.clip_norm)
         return slopes
 
-    def _checked_state(
-        self,
-        state: Any,
-        structure: Structure,
-        found: list[Any],
-        paths: list[str],
-    ) -> list[list[Any]]:
-        """Return the leaves of each slot, after a look at everything."""
-        caller = type(self).__name__
-        wanted = (STEP, *self.slots())
-        if not isinstance(state, dict) or set(state) != set(wanted):
-            came = list(state) if isinstance(state, dict) else type(state).__name__
-            raise ArgumentError(
-                explain(
-                    f"{caller}.update",
-                    f"a state of {came}",
-                    f"{list(wanted)}",
-                    "Start from opt.init(params), or load what this optimiser saved",
-                )
-            )
-        columns = []
-        for name in self.slots():
-            leaves, its_structure = flatten(state[name])
-            check_same_paths(structure, its_structure, f"{caller}: state[{name!r}]")
-            for leaf, p, path in zip(leaves, found, paths, strict=True):
-                _check_slot(caller, f"{name}.{path}" if path else name, leaf, p)
-            columns.append(leaves)
-        return columns
+    def _tree_of(
+        self, done: Any, columns: list[list[Any]], structure: Structure
+    ) -> dict[str, Any]:
+        """Return a state in the form in which it is handed out."""
+        step = done if isinstance(done, Tensor) else np.array(done)
+        slots = zip(self.slots(), columns, strict=True)
+        return {STEP: step} | {name: unflatten(structure, c) for name, c in slots}
 
     # ------------------------------------------------------------------- the shell
 
@@ -297,15 +299,24 @@ class Optimizer:
         (array([0.5, 2. ]), True)
         """
         found, structure = flatten(params)
-        _check_leaves(type(self).__name__, found, list(structure.paths()))
         entry = self._memory.entry(found, structure)
-        state = self.init(params) if entry.state is None else entry.state
-        new, new_state, _ = self._advance(
-            grads, state, params, in_place=entry.state is not None
+        if entry.is_new:
+            self._check_parameters(found, structure)
+        if entry.state is not None:
+            done, columns = self._checked_state(entry.state, found, structure)
+        elif entry.is_new:
+            done, columns = 0, [[_zeros(leaf) for leaf in found] for _ in self.slots()]
+        else:
+            done, columns = entry.done, entry.columns
+        slopes = self._checked_gradients(grads, found, structure)
+        # What the shell changes is no part of a graph, even if its gradients are.
+        slopes = [_value_of(g) for g in slopes]
+        _check_leaves(type(self).__name__, found, structure)
+        new, columns = self._advance(
+            found, slopes, (done, columns), structure, in_place=True
         )
-        values = [value._value if isinstance(value, Tensor) else value for value in new]
-        updated = assign_leaves(params, values)
-        self._memory.store(entry, new_state)
+        updated = assign_leaves(params, new, (found, structure))
+        self._memory.store(entry, (done + 1, columns, structure))
         return updated
 
     @property
@@ -315,45 +326,99 @@ class Optimizer:
         Set it to resume: the next `step` goes on from there.
         """
         current = self._memory.current()
-        return None if current is None else copy_state(current)
+        if current is None or isinstance(current, dict):
+            return copy_state(current)
+        return copy_state(self._tree_of(*current))
 
     @state.setter
     def state(self, state: dict[str, Any] | None) -> None:
-        self._memory.preset(None if state is None else copy_state(state))
+        self._memory.preset(copy_state(state))
+
+    # ------------------------------------------------------------------------ checks
+
+    def _check_parameters(self, found: list[Any], structure: Structure) -> None:
+        _check_parameters(type(self).__name__, found, list(structure.paths()))
+
+    def _checked_gradients(
+        self, grads: Tree, found: list[Any], structure: Structure
+    ) -> list[Any]:
+        """Return the gradients as arrays of the parameters' shapes."""
+        caller = type(self).__name__
+        slopes, its_structure = flatten(grads)
+        if structure != its_structure:
+            check_same_paths(structure, its_structure, f"{caller}: params and grads")
+        for i, (g, p) in enumerate(zip(slopes, found, strict=True)):
+            value = p._value if type(p) is Tensor else np.asarray(p)
+            if type(g) is not np.ndarray and not isinstance(g, Tensor):
+                g = slopes[i] = np.asarray(g)  # noqa: PLW2901
+            if g.shape != value.shape or g.dtype is not value.dtype:
+                _check_gradient(caller, g, value, list(structure.paths())[i])
+        return slopes
+
+    def _checked_state(
+        self, state: Any, found: list[Any], structure: Structure
+    ) -> tuple[Any, list[list[Any]]]:
+        """Return the step and the leaves of each slot, after a look at everything."""
+        caller = type(self).__name__
+        wanted = (STEP, *self.slots())
+        if not isinstance(state, dict) or set(state) != set(wanted):
+            came = list(state) if isinstance(state, dict) else type(state).__name__
+            raise ArgumentError(
+                explain(
+                    caller,
+                    f"a state of {came}",
+                    f"{list(wanted)}",
+                    "Start from opt.init(params), or load what this optimiser saved",
+                )
+            )
+        paths = list(structure.paths())
+        columns = []
+        for name in self.slots():
+            leaves, its_structure = flatten(state[name])
+            check_same_paths(structure, its_structure, f"{caller}: state[{name!r}]")
+            for leaf, p, path in zip(leaves, found, paths, strict=True):
+                _check_slot(caller, f"{name}.{path}" if path else name, leaf, p)
+            columns.append(leaves)
+        step = state[STEP]
+        return step if isinstance(step, Tensor) else int(step), columns
 
 
 # --------------------------------------------------------------------- one leaf
 
 
 def _move(
-    optimizer: Optimizer, path: str, row: tuple[Any, ...], how: tuple[Any, ...]
-) -> tuple[Array, list[Array]]:
+    kernel: Kernel, p: Any, g: Array, slots: Sequence[Array], *, in_place: bool
+) -> tuple[Array, Sequence[Array]]:
     """Return the new value and slots of one parameter, by the kernel."""
-    p, g, slots = row
-    lr, step, in_place = how
-    value = p._concrete("an update") if isinstance(p, Tensor) else np.asarray(p)
-    slope = g.astype(value.dtype, copy=False)
+    value = _value_of(p)
+    if g.dtype is not value.dtype:
+        g = g.astype(value.dtype, copy=False)
     if value.dtype.kind == "c":
-        slope = slope.conj()
-    kernel = optimizer.kernel_for(path, lr, step)
-    return run(kernel, value, slope, slots, in_place=in_place)
+        g = g.conj()
+    return run(kernel, value, g, slots, in_place=in_place)
+
+
+def _value_of(leaf: Any) -> Array:
+    """Return the array of a leaf; abstract Tensors have none, and raise."""
+    if type(leaf) is Tensor and type(leaf._value) is np.ndarray:
+        return leaf._value
+    return leaf._concrete("an update") if isinstance(leaf, Tensor) else np.asarray(leaf)
 
 
 def _recorded_move(
-    optimizer: Optimizer, path: str, row: tuple[Any, ...], how: tuple[Any, ...]
+    formula: Any, p: Any, g: Any, slots: Sequence[Any], *, in_place: bool
 ) -> tuple[Any, list[Any]]:
     """Return the new value and slots of one parameter, by the recorded formula."""
-    p, g, slots = row
-    if p.dtype.kind == "c":
+    if np.result_type(p.dtype).kind == "c":
         raise DTypeError(
             explain(
                 "recording an update",
-                f"{path} is complex",
+                "a complex parameter",
                 "real parameters",
                 "Pass gradients as arrays: tg.gradients(..., create_graph=False)",
             )
         )
-    new_p, new_slots = optimizer.formula_for(path)(p, g, slots, *how[:2])
+    new_p, new_slots = formula(p, g, slots)
     narrow = [
         new if new.dtype == old.dtype else TABLE["astype"](new, old.dtype)
         for new, old in zip((new_p, *new_slots), (p, *slots), strict=True)
@@ -377,10 +442,6 @@ def _like_leaf(value: Any, leaf: Any) -> Any:
     if isinstance(leaf, Tensor) and not isinstance(value, Tensor):
         return wrap(value, Leaf(requires_grad=leaf.requires_grad, name=leaf.name))
     return value
-
-
-def _counted(step: Any) -> Any:
-    return step + 1 if isinstance(step, Tensor) else np.array(int(step) + 1)
 
 
 # -------------------------------------------------------------------------- checks
@@ -411,28 +472,26 @@ def _check_parameters(caller: str, found: list[Any], paths: list[str]) -> None:
             )
 
 
-def _check_gradients(
-    caller: str, slopes: list[Any], found: list[Any], paths: list[str]
-) -> None:
-    for g, p, path in zip(slopes, found, paths, strict=True):
-        if g.shape != np.shape(p):
-            raise ShapeError(
-                explain(
-                    f"{caller}.update",
-                    f"the gradient of {path or 'the parameter'} has shape {g.shape}",
-                    f"the parameter's shape {np.shape(p)}",
-                    "Check that the gradient belongs to this parameter",
-                )
+def _check_gradient(caller: str, g: Any, p: Any, path: str) -> None:
+    name = f"the gradient of {path}" if path else "the gradient"
+    if g.shape != p.shape:
+        raise ShapeError(
+            explain(
+                f"{caller}.update",
+                f"{name} has shape {g.shape}",
+                f"the parameter's shape {p.shape}",
+                "Check that the gradient belongs to this parameter",
             )
-        if g.dtype.kind not in "biuf" and np.result_type(p).kind != "c":
-            raise DTypeError(
-                explain(
-                    f"{caller}.update",
-                    f"the gradient of {path or 'the parameter'} has dtype {g.dtype}",
-                    "a real gradient for a real parameter",
-                    "Differentiate a real function",
-                )
+        )
+    if g.dtype.kind not in ("biufc" if p.dtype.kind == "c" else "biuf"):
+        raise DTypeError(
+            explain(
+                f"{caller}.update",
+                f"{name} has dtype {g.dtype}",
+                "real numbers for a real parameter",
+                "Differentiate a real function",
             )
+        )
 
 
 def _check_slot(caller: str, path: str, leaf: Any, p: Any) -> None:
@@ -449,10 +508,11 @@ def _check_slot(caller: str, path: str, leaf: Any, p: Any) -> None:
         )
 
 
-def _check_leaves(caller: str, found: list[Any], paths: list[str]) -> None:
+def _check_leaves(caller: str, found: list[Any], structure: Structure) -> None:
     """Refuse results of ops before anything is written to."""
-    for leaf, path in zip(found, paths, strict=True):
-        if isinstance(leaf, Tensor) and isinstance(leaf._node, Node):
+    for i, leaf in enumerate(found):
+        if type(leaf) is Tensor and type(leaf._node) is Node:
+            path = list(structure.paths())[i]
             raise ArgumentError(
                 explain(
                     f"{caller}.step",

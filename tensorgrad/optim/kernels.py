@@ -37,7 +37,7 @@ def run(
     slots: Sequence[Array],
     *,
     in_place: bool,
-) -> tuple[Array, list[Array]]:
+) -> tuple[Array, Sequence[Array]]:
     """Apply a kernel to a parameter, and return its new value and its new slots.
 
     Parameters
@@ -52,13 +52,17 @@ def run(
 
     Returns
     -------
-    new_p : ndarray, shape, dtype and memory order of ``p``
+    new_p : ndarray, shape and dtype of ``p``
+        In the memory order of the gradient: that of ``x @ W.T`` by W is in Fortran
+        order, and walking through both in different orders costs more than the update.
     new_slots : list of ndarray; ``slots`` themselves where they were overwritten
     """
+    if p.size <= PIECE and _is_plain(p, g, slots):
+        return _run_whole(kernel, p, g, slots, in_place=in_place)
     if p.dtype == np.float16:  # too narrow for epsilon and for squares: widen
         wide, new = run(kernel, _wide(p), _wide(g), slots, in_place=in_place)
         return wide.astype(np.float16), new
-    new_p = fresh_like(p)
+    new_p = fresh_like(g if _is_contiguous(g) else p)
     sources = [_laid_out(slot, new_p) for slot in slots]
     is_own = [in_place and _is_writable(s, new_p) for s in slots]
     new_slots = [
@@ -75,6 +79,30 @@ def run(
         new_p_, *new_slots_ = (a[piece] for a in out)
         kernel(p_, g_, slots_, new_p_, new_slots_, scratch[: p_.size])
     return new_p, new_slots
+
+
+def _is_plain(p: Array, g: Array, slots: Sequence[Array]) -> bool:
+    """Tell whether the arrays can be given to a kernel as they are."""
+    return (
+        p.dtype.char in "fd"
+        and p.flags.c_contiguous
+        and g.flags.c_contiguous
+        and all(slot.flags.carray for slot in slots)
+    )
+
+
+def _run_whole(
+    kernel: Kernel, p: Array, g: Array, slots: Sequence[Array], *, in_place: bool
+) -> tuple[Array, Sequence[Array]]:
+    """Update a small parameter in one piece, without a detour."""
+    new_p = np.empty(p.shape, p.dtype)
+    new_slots = slots if in_place else [np.empty(s.shape, s.dtype) for s in slots]
+    kernel(p, g, slots, new_p, new_slots, np.empty(p.shape, p.dtype))
+    return new_p, new_slots
+
+
+def _is_contiguous(array: Array) -> bool:
+    return array.flags.c_contiguous or array.flags.f_contiguous
 
 
 def _wide(array: Array) -> Array:

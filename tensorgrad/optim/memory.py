@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from tensorgrad.tree import Structure, map_leaves
 __all__ = ["Entry", "Memory", "copy_state"]
 
 
-def copy_state(state: Any) -> Any:
+def copy_state(state: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return a state whose arrays are its own.
 
     Examples
@@ -22,59 +22,67 @@ def copy_state(state: Any) -> Any:
     >>> copy_state({"step": np.array(3)})
     {'step': array(3)}
     """
-    return map_leaves(np.array, state)
+    copied: dict[str, Any] | None = map_leaves(np.array, state)
+    return copied
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The state of one tree, None before its first step.
+    """What is remembered of one tree.
 
     ``key`` is how the tree is recognised, ``witness`` the Tensor whose end means that
-    the tree is gone.
+    the tree is gone; ``state`` a state that was set from outside, still unchecked.
     """
 
     key: Any
     witness: Tensor | None
-    state: dict[str, Any] | None
+    state: dict[str, Any] | None = None
+    done: int = 0
+    columns: list[list[Any]] = field(default_factory=list)
+    is_new: bool = True
+
+
+Kept: TypeAlias = tuple[int, list[list[Any]], Structure]
+"""Number of updates, slots of each leaf, and the tree's structure."""
 
 
 class Memory:
     """States by tree; a state that was set waits for the next tree."""
 
-    __slots__ = ("__weakref__", "_latest", "_states", "_waiting", "_witnesses")
+    __slots__ = ("__weakref__", "_kept", "_latest", "_waiting", "_witnesses")
 
-    def __init__(self, waiting: dict[str, Any] | None = None) -> None:
-        self._states: dict[Any, dict[str, Any]] = {}
+    def __init__(self) -> None:
+        self._kept: dict[Any, Kept] = {}
         self._witnesses: dict[Any, weakref.ref[Tensor]] = {}
         self._latest: Any = None
-        self._waiting = waiting
+        self._waiting: dict[str, Any] | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A copy of an optimiser goes on from the same state, with other Tensors.
-        current = self.current()
-        return Memory, (None if current is None else copy_state(current),)
-
-    def current(self) -> dict[str, Any] | None:
-        """Return the state that waits, else that of the tree stepped last."""
+    def current(self) -> dict[str, Any] | Kept | None:
+        """Return the state that waits, else what is kept of the tree stepped last."""
         if self._waiting is not None:
             return self._waiting
-        return self._states.get(self._latest)
+        return self._kept.get(self._latest)
 
     def preset(self, state: dict[str, Any] | None) -> None:
         """Let a state wait for the next step; None forgets every state."""
         self._waiting = state
         if state is None:
-            self._states.clear()
+            self._kept.clear()
             self._witnesses.clear()
 
     def entry(self, found: list[Any], structure: Structure) -> Entry:
         """Return what is remembered of a tree."""
         key, witness = _key(found, structure)
-        state = self._states.get(key) if self._waiting is None else self._waiting
-        return Entry(key, witness, state)
+        if self._waiting is not None:
+            return Entry(key, witness, self._waiting)
+        kept = self._kept.get(key)
+        if kept is None:
+            return Entry(key, witness)
+        done, columns, _ = kept
+        return Entry(key, witness, None, done, columns, is_new=False)
 
-    def store(self, entry: Entry, state: dict[str, Any]) -> None:
-        """Remember the state of a tree, for as long as its Tensors live."""
+    def store(self, entry: Entry, kept: Kept) -> None:
+        """Remember a tree's slots, for as long as its Tensors live."""
         key = entry.key
         if entry.witness is not None and key not in self._witnesses:
             # The callback must not keep the memory alive, nor hold it in a cycle.
@@ -83,11 +91,11 @@ class Memory:
             def forget(_: Any) -> None:
                 alive = memory()
                 if alive is not None:
-                    alive._states.pop(key, None)
+                    alive._kept.pop(key, None)
                     alive._witnesses.pop(key, None)
 
             self._witnesses[key] = weakref.ref(entry.witness, forget)
-        self._states[key] = state
+        self._kept[key] = kept
         self._latest = key
         self._waiting = None
 

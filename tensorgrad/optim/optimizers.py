@@ -95,8 +95,8 @@ class SGD(Optimizer):
         """
         return ("velocity",) if self.momentum else ()
 
-    def kernel(self, lr: float, step: int) -> Kernel:
-        """Return the update of one flat array, in place; ``step`` counts from 1."""
+    def shared_kernel(self, lr: float, step: int) -> Kernel:
+        """Return the update of one flat array; ``step`` counts from 1."""
         return kernels.sgd(lr, self.momentum, nesterov=self.nesterov)
 
     def formula(
@@ -165,8 +165,8 @@ class RMSProp(Optimizer):
         self._keep("eps", check_number("RMSProp", "eps", self.eps))
         super().__post_init__()
 
-    def kernel(self, lr: float, step: int) -> Kernel:
-        """Return the update of one flat array, in place; ``step`` counts from 1."""
+    def shared_kernel(self, lr: float, step: int) -> Kernel:
+        """Return the update of one flat array; ``step`` counts from 1."""
         return kernels.rmsprop(lr, self.decay, self.eps)
 
     def formula(
@@ -234,8 +234,8 @@ class Adam(Optimizer):
         _check_moments(self)
         super().__post_init__()
 
-    def kernel(self, lr: float, step: int) -> Kernel:
-        """Return the update of one flat array, in place; ``step`` counts from 1."""
+    def shared_kernel(self, lr: float, step: int) -> Kernel:
+        """Return the update of one flat array; ``step`` counts from 1."""
         return kernels.adam(lr, (self.beta1, self.beta2), self.eps, step, 0.0)
 
     def formula(
@@ -308,8 +308,12 @@ class AdamW(Optimizer):
         self._keep("weight_decay", decay)
         super().__post_init__()
 
+    def shared_kernel(self, lr: float, step: int) -> Kernel | None:
+        """Return the update of one flat array, if all parameters decay."""
+        return self.kernel_for("", lr, step) if self.decays is None else None
+
     def kernel_for(self, path: str, lr: float, step: int) -> Kernel:
-        """Return the kernel for the parameter at a path, with or without decay."""
+        """Return the update of the parameter at a path, with or without decay."""
         shrink = lr * self._decay_of(path)
         return kernels.adam(lr, (self.beta1, self.beta2), self.eps, step, shrink)
 

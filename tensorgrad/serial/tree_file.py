@@ -233,8 +233,9 @@ def restore(path: str | PathLike[str], arrays: dict[str, Array], like: Tree) -> 
         arrays,
         {name: array for name, (_, array) in expected.items()},
     )
+    keeps_order = Path(path).suffix.lower() == NPZ
     values = {
-        name: _as_leaf(leaf, array, arrays[name])
+        name: _as_leaf(leaf, array, arrays[name], keeps_order=keeps_order)
         for name, (leaf, array) in expected.items()
     }
     # Tensors first: this raises, before anything is changed, where one is no leaf.
@@ -318,15 +319,17 @@ def _array(name: str, leaf: Any) -> Array:
     )
 
 
-def _as_leaf(leaf: Any, like: Array, array: Array) -> Any:
+def _as_leaf(leaf: Any, like: Array, array: Array, *, keeps_order: bool) -> Any:
     """Return a value of the leaf's kind, byte order and memory order.
 
     Memory order is not decoration: matrix products of another order have other bits,
-    and a training that is resumed should not notice.
+    and a training that is resumed should not notice. A format that has no order takes
+    that of the tree.
     """
     if isinstance(leaf, (np.generic, bool, int, float, complex)):
         return array[()] if isinstance(leaf, np.generic) else array.item()
-    order: Literal["C", "F"] = "F" if like.flags.fnc else "C"
+    is_fortran = array.flags.fnc if keeps_order else like.flags.fnc
+    order: Literal["C", "F"] = "F" if is_fortran else "C"
     return np.array(array, dtype=like.dtype, order=order, copy=None)
 
 
