@@ -11,8 +11,11 @@ import ast
 import inspect
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import tensorgrad
 from docs.generate.files import HEADER, ROOT, write_or_compare
@@ -28,6 +31,7 @@ from docs.generate.signatures import (
 )
 from tensorgrad.core.op import Op
 from tensorgrad.core.tensor import Tensor
+from tensorgrad.ops import TABLE
 
 STUB = ROOT / "tensorgrad" / "core" / "_installed.pyi"
 
@@ -40,11 +44,20 @@ _EQUALITIES = ("__eq__", "__ne__")
 
 
 def installed() -> dict[str, Any]:
-    """Return what Tensor has and its class statement has not, by name."""
+    """Return what Tensor offers and its class statement does not, by name."""
     own = set(_names_of_class_statement())
     assert tensorgrad.Tensor is Tensor  # the import installed everything
-    found = {name: value for name, value in vars(Tensor).items() if name not in own}
+    found = {
+        name: value
+        for name, value in vars(Tensor).items()
+        if name not in own and not _is_refused(value)
+    }
     return dict(sorted(found.items(), key=_order))
+
+
+def _is_refused(value: Any) -> bool:
+    # A method that only raises is for run time; a type checker should not know it.
+    return (value.__doc__ or "").startswith("Refuse: ")
 
 
 def _order(item: tuple[str, Any]) -> tuple[bool, str]:
@@ -81,9 +94,15 @@ def member(name: str, value: Any, imports: Imports) -> str:
         comment = "type: ignore[override]"
         return stub(name, (_SELF, _ANYTHING), "Array", indent="    ", comment=comment)
     op = _op_of(name, value)
+    if not name.startswith("__") and _is_open(value):
+        return _like_numpy(name, imports)
     if op is not None and name.startswith("__"):
+        parameters = parameters_of_op(op, imports)
         others = (_OTHER,) if len(op.operands) == 2 else ()
-        return stub(name, (_SELF, *others), result_of_op(op), indent="    ")
+        static = tuple(p for p in parameters if not p.is_operand)
+        is_in_place = name.startswith("__i") and name != "__invert__"
+        result = "Tensor" if is_in_place else result_of_op(op)
+        return stub(name, (_SELF, *others, *static), result, indent="    ")
     if op is not None:
         _, *rest = parameters_of_op(op, imports)
         return stub(name, (_SELF, *rest), result_of_op(op), doc=op.doc, indent="    ")
@@ -96,6 +115,44 @@ def _op_of(name: str, value: Any) -> Op | None:
     if op is None and name[:3] in ("__r", "__i"):
         op = getattr(vars(Tensor).get(f"__{name[3:]}"), "op", None)
     return op
+
+
+def _is_open(value: Any) -> bool:
+    """Tell whether a function passes all its arguments on to NumPy's of its name."""
+    kinds = [p.kind for p in inspect.signature(value).parameters.values()]
+    return inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def _like_numpy(name: str, imports: Imports) -> str:
+    """Return the stub of a method whose positions are those of NumPy's function.
+
+    Types are those of the op; what NumPy takes beyond the op's last argument is left out.
+    """
+    op = _op_of_method(name)
+    typed = {} if op is None else {p.name: p for p in parameters_of_op(op, imports)}
+    _, *declared = inspect.signature(getattr(np, name)).parameters.values()
+    names = [p.name for p in declared]
+    n_known = max((i for i, n in enumerate(names, 1) if n in typed), default=0)
+    chosen = [
+        replace(typed[p.name], kind=p.kind) if p.name in typed else _unknown(p)
+        for p in (declared if op is None else declared[:n_known])
+        if p.name in typed or p.kind is not inspect.Parameter.KEYWORD_ONLY
+    ]
+    result = "Any" if op is None else result_of_op(op)
+    doc = f"Apply `numpy.{name}`." if op is None else op.doc
+    return stub(name, (_SELF, *chosen), result, doc=doc, indent="    ")
+
+
+def _op_of_method(name: str) -> Op | None:
+    by_method = {f.op.method: f.op for f in TABLE.values() if f.op.method is not None}
+    function = TABLE.get(name)
+    return by_method.get(name, None if function is None else function.op)
+
+
+def _unknown(parameter: inspect.Parameter) -> Parameter:
+    is_required = parameter.default is inspect.Parameter.empty
+    default = None if is_required else "..."
+    return Parameter(parameter.name, "Any", default, parameter.kind)
 
 
 def _declared(name: str, value: Any, imports: Imports) -> str:

@@ -6,6 +6,7 @@ import ast
 import builtins
 import collections.abc
 import inspect
+import json
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -153,7 +154,9 @@ def result_annotation(function: Callable[..., Any], imports: Imports) -> str:
 
 
 def _literal(value: Any) -> str:
-    is_plain = value is None or type(value) in (bool, int, float, complex, str)
+    if type(value) is str:
+        return json.dumps(value)
+    is_plain = value is None or type(value) in (bool, int, float, complex)
     is_tuple = type(value) is tuple and all(_literal(part) != "..." for part in value)
     return repr(value) if is_plain or is_tuple else "..."
 
