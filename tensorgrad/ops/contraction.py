@@ -81,6 +81,8 @@ def _lettered(
                     subscripts, f"sizes {known} and {size} for {letter!r}", "one size"
                 )
         inputs.append(letters)
+    if n_hidden and "..." not in output:
+        raise _bad(subscripts, f"output {output!r}", "'...' in the output too")
     output = output.replace("...", names)
     unknown = sorted(set(output) - set(sizes))
     if unknown or len(set(output)) != len(output):

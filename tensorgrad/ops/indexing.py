@@ -332,7 +332,7 @@ def _take_shape(
 ) -> Aval:
     like, places = as_aval(x), as_aval(indices)
     _check_places("take", places)
-    if axis is None:
+    if axis is None or not like.shape:
         return Aval(places.shape, like.dtype)
     k = normalise_axis("take", axis, like.ndim)
     return Aval(like.shape[:k] + places.shape + like.shape[k + 1 :], like.dtype)
@@ -357,6 +357,7 @@ take: OpFunction = linear(
         Example(((3, 4), np.array([5, -4])), {"axis": 1, "mode": "wrap"}),
         Example(((3, 4), np.array([5, -4])), {"axis": 1, "mode": "clip"}),
         Example(((3,), np.array(1)), {"axis": 0}),
+        Example(((), np.array([0, -1])), {"axis": 0}),
     ),
     latex=r"\operatorname{{take}}\left({0}, {1}\right)",
     onnx="Gather",
@@ -370,6 +371,8 @@ def _index_add(
     x: Any, indices: Any, shape: Shape, axis: int | None = None, mode: Any = "raise"
 ) -> Any:
     out = np.zeros(shape, np.asarray(x).dtype)
+    if not shape:
+        axis = None  # a number is indexed as if it had one axis
     n = out.size if axis is None else shape[axis]
     places = np.asarray(indices)
     if mode == "wrap":
