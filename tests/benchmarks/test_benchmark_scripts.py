@@ -1,0 +1,42 @@
+"""The scripts beside the table run once, small; no time and no error is asserted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import chain_scaling, digits_vs_sklearn
+
+
+def test_a_chain_is_measured_for_each_length(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "chains.json"
+    arguments = ["--lengths", "40,400", "--repeats", "1", "--import-launches", "1"]
+    status = chain_scaling.main([*arguments, "--json", str(file)])
+    figures = json.loads(file.read_text())
+    assert status == 0
+    assert [chain["n_ops"] for chain in figures["chains"]] == [40, 400]
+    assert figures["import_ms"] > 0
+    assert "beyond NumPy's" in capsys.readouterr().out
+
+
+def test_a_length_that_is_no_multiple_of_the_period_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        chain_scaling.main(["--lengths", "10"])
+    assert "expected positive multiples of 4" in capsys.readouterr().err
+
+
+def test_digits_outcomes_are_fractions_of_the_test_examples() -> None:
+    outcome = digits_vs_sklearn.compare(0, hidden=(8,), activation="tanh", epochs=1)
+    assert 0 <= outcome.tensorgrad_error <= 1
+    assert 0 <= outcome.sklearn_error <= 1
+
+
+def test_the_digits_script_fails_when_the_error_is_above_its_limit() -> None:
+    status = digits_vs_sklearn.main(["--hidden", "1", "--epochs", "1", "--seeds", "0"])
+    assert status == 1
