@@ -54,6 +54,16 @@ def index_for(x: Any, i: int) -> Any:
     return choices[i % len(choices)]
 
 
+def _real(x: Any) -> Any:
+    """Return the real part, or, of complex numbers, what it would be of real ones.
+
+    A complex step through NumPy's own would be lost.
+    """
+    if x.dtype.kind == "c":
+        return x[...] if x.ndim else x
+    return x.real
+
+
 def view_of(x: Any, i: int) -> Any:
     choices: list[Callable[[], Any]] = [
         lambda: x.T,
@@ -68,10 +78,10 @@ def view_of(x: Any, i: int) -> Any:
         lambda: x.flatten(),
         lambda: np.atleast_2d(x),
         lambda: np.flip(x, 0),
-        lambda: x.real,
+        lambda: _real(x),
         lambda: np.expand_dims(x, -1),
         lambda: x.T[0],
-        lambda: x.conj(),
+        lambda: x if x.dtype.kind == "c" else x.conj(),
         lambda: np.moveaxis(x, 0, -1),
         lambda: x.astype(x.dtype, copy=False),
         lambda: np.array_split(x, 2)[i % 2],
