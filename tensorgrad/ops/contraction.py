@@ -123,29 +123,29 @@ def _einsum_transpose(
     left = ",".join([output, *[inputs[k] for k in others]])
     factors = [arrays[k] for k in others]
     share = einsum(f"{left}->{kept}", g, *factors, optimize=bool(optimize))
-    own = [shape[mine.index(c)] for c in letters]
-    if kept != letters:
-        share = reshape(share, tuple(sizes[c] if c in kept else 1 for c in letters))
-        full = tuple(
-            sizes[c] if c in kept else n for c, n in zip(letters, own, strict=True)
-        )
-        share = broadcast_to(share, full)
-    repeated = tuple(k for k, c in enumerate(letters) if own[k] != sizes[c])
-    if repeated:
-        share = sum_op(share, axis=repeated, keepdims=True)
+    own = {c: shape[mine.index(c)] for c in letters}
+    share = _repeated(share, kept, own, sizes)
     if len(letters) == len(mine):
         return share
-    return scatter_add(share, index=_mesh(mine, letters, own), shape=shape)
+    return scatter_add(share, index=_mesh(mine, own), shape=shape)
 
 
-def _mesh(mine: str, letters: str, own: list[int]) -> tuple[Any, ...]:
+def _repeated(share: Any, kept: str, own: dict[str, int], sizes: dict[str, int]) -> Any:
+    """Give a share all letters of its operand, in the sizes that they have there."""
+    if len(kept) < len(own):
+        share = reshape(share, tuple(sizes[c] if c in kept else 1 for c in own))
+        full = tuple(sizes[c] if c in kept else own[c] for c in own)
+        share = broadcast_to(share, full)
+    widened = tuple(k for k, c in enumerate(own) if own[c] != sizes[c])
+    return sum_op(share, axis=widened, keepdims=True) if widened else share
+
+
+def _mesh(mine: str, own: dict[str, int]) -> tuple[Any, ...]:
     """Return open index arrays that run over the letters, one for each axis."""
     rows = []
     for c in mine:
-        k = letters.index(c)
-        column = [1] * len(letters)
-        column[k] = own[k]
-        rows.append(np.arange(own[k]).reshape(column))
+        column = [own[c] if other == c else 1 for other in own]
+        rows.append(np.arange(own[c]).reshape(column))
     return tuple(rows)
 
 
