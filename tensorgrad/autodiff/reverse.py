@@ -34,10 +34,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autodiff.rules import fit, pullback, restore, without_grad
+from tensorgrad.autodiff.rules import fit, pullback, restore, short_pulls, without_grad
 from tensorgrad.core.graph import ancestors, on_a_path
-from tensorgrad.core.modes import MODE, switch
+from tensorgrad.core.modes import MODE, recording
 from tensorgrad.core.node import AnyNode, Leaf, Node
+from tensorgrad.core.op import Op
 from tensorgrad.core.pool import POOL_BYTES
 from tensorgrad.core.tensor import Tensor, wrap
 from tensorgrad.errors import GraphError, TensorgradError, explain
@@ -70,15 +71,17 @@ def sweep(
     reached = wanted.intersection(order)
     if not reached:
         return {}
-    if create_graph:
-        with switch(record=True), np.errstate(all="ignore"):
-            found = _run(order, root, seed, reached, create_graph=True)
-    else:
-        with switch(record=False), np.errstate(all="ignore"):
-            found = _run(order, root, seed, reached, create_graph=False)
+    # Set and reset by hand: a context manager costs as much as a small op.
+    token = MODE.set(recording(MODE.get(), record=create_graph))
+    try:
+        with np.errstate(all="ignore"):
+            found = _run(order, root, seed, reached, create_graph=create_graph)
+    finally:
+        MODE.reset(token)
     return {node: found.get(node) for node in reached}
 
 
+# size: one loop, written out: what it calls for each node is what a step costs.
 def _run(
     order: list[AnyNode],
     root: AnyNode,
@@ -93,7 +96,7 @@ def _run(
     pending[root] = seed
     is_debug = MODE.get().debug
     is_plain = not (create_graph or is_debug)
-    pulls_of: dict[Any, Any] = {}
+    pulls_of: dict[Op, tuple[Any, ...]] = {}
     for node in reversed(order):
         g = pending.pop(node, None)
         if g is None:
@@ -104,35 +107,37 @@ def _run(
             state.owned.discard(node)
         if type(node) is Leaf:
             continue
-        if not is_plain or node.extra is not None or g.nbytes >= POOL_BYTES:
-            _pass_on(node, g, active, state, create_graph=create_graph, debug=is_debug)
-            continue
-        # The short way, for what fills most graphs: small arrays, nothing special.
         op = node.op
         pulls = pulls_of.get(op)
         if pulls is None:
-            pulls = pulls_of[op] = tuple(
-                pullback(op, i) for i in range(len(node.parents))
-            )
+            pulls = pulls_of[op] = short_pulls(op) if is_plain else ()
+        # The short way, for what fills most graphs: small arrays, an ordinary op.
+        if not pulls or g.nbytes >= POOL_BYTES:
+            _pass_on(node, g, active, state, create_graph=create_graph, debug=is_debug)
+            continue
+        extra = node.extra
+        avals = None
+        if extra is not None:
+            avals = extra.avals
+            for guard in extra.guards:
+                guard.check()
         saved = node.saved
         parents = node.parents
-        if len(parents) == 1:
-            parent = parents[0]
-            if parent in active and (pull := pulls[0]) is not None:
-                share = pull(g, saved, None)
-                if parent in pending:
-                    state.add(parent, share)
-                else:
-                    pending[parent] = share
-            continue
-        for i in range(len(parents)):
-            parent = parents[i]
-            if parent in active and (pull := pulls[i]) is not None:
-                share = pull(g, saved, None)
-                if parent in pending:
-                    state.add(parent, share)
-                else:
-                    pending[parent] = share
+        try:
+            for i in range(len(parents)):
+                parent = parents[i]
+                if parent in active and (pull := pulls[i]) is not None:
+                    share = pull(g, saved, extra)
+                    if avals is not None:
+                        share = fit(share, avals[i])
+                    if parent in pending:
+                        state.add(parent, share)
+                    else:
+                        pending[parent] = share
+        except TensorgradError:
+            raise
+        except Exception as error:
+            raise _rule_error(node, error) from error
     for node, report in state.reports.items():
         state.results[node] = (
             state.results[node] + report if node in state.results else report
@@ -143,7 +148,14 @@ def _run(
 class Adjoints:
     """What a sweep has in hand: adjoints not yet passed on, and results."""
 
-    __slots__ = ("owned", "pending", "reached", "reports", "results")
+    __slots__ = (
+        "owned",
+        "pending",
+        "reached",
+        "reached_inside",
+        "reports",
+        "results",
+    )
 
     def __init__(self, reached: set[AnyNode]) -> None:
         self.pending: dict[AnyNode, Any] = {}
@@ -151,6 +163,7 @@ class Adjoints:
         self.reports: dict[AnyNode, Any] = {}
         self.owned: set[AnyNode] = set()
         self.reached = reached
+        self.reached_inside = any(type(node) is Node for node in reached)
 
     def add(self, node: AnyNode, share: Any) -> None:
         """Add a contribution to the adjoint of a node."""
@@ -202,7 +215,8 @@ def _pass_on(
         if parent is None or parent not in active:
             continue
         if i in op.report_only:
-            _report(node, i, g, saved, state)
+            if state.reached_inside:
+                _report(node, i, g, saved, state)
             continue
         pull = pullback(op, i)
         if pull is None:

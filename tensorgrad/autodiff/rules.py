@@ -22,7 +22,7 @@ from tensorgrad.ops.complexes import real
 from tensorgrad.ops.reduce import sum as sum_op
 from tensorgrad.ops.shaping import astype, reshape
 
-__all__ = ["fit", "pullback", "restore", "without_grad"]
+__all__ = ["fit", "pullback", "restore", "short_pulls", "without_grad"]
 
 
 def pullback(op: Op, i: int) -> Callable[[Any, Any, Extra | None], Any] | None:
@@ -35,6 +35,19 @@ def pullback(op: Op, i: int) -> Callable[[Any, Any, Extra | None], Any] | None:
         found = None if rule is None else compile_rule(op, rule, i)
         op.cache[key] = found
         return found
+
+
+def short_pulls(op: Op) -> tuple[Any, ...]:
+    """Return the pulls of an op's operands; none for an op that needs the long way."""
+    found: tuple[Any, ...] | None = op.cache.get("short")
+    if found is None:
+        is_long = op.is_projection or op.is_variadic or bool(op.report_only)
+        if is_long or op.kind == "Zero" or op.n_outputs is not None:
+            found = ()
+        else:
+            found = tuple(pullback(op, i) for i in range(len(op.operands)))
+        op.cache["short"] = found
+    return found
 
 
 def compile_rule(op: Op, rule: Rule, i: int) -> Callable[..., Any]:
@@ -128,6 +141,8 @@ def fit(g: Any, like: Aval) -> Any:
     """
     shape = g.shape
     target = like.shape
+    if shape == target and g.dtype is like.dtype:
+        return g
     if shape != target:
         lead = len(shape) - len(target)
         axes = tuple(range(lead)) + tuple(

@@ -73,33 +73,54 @@ def gradients(
     {'x': array([2., 4.]), 'z': array([1., 1.])}
     """
     _check_output(output)
-    if unused not in ("raise", "zero", "none"):
-        raise ArgumentError(
-            explain(
-                "gradients",
-                f"unused={unused!r}",
-                "'raise', 'zero' or 'none'",
-                "Choose what a target without a path gets",
-            )
-        )
-    targets, structure = flatten(wrt)
-    for path, target in zip(structure.paths(), targets, strict=True):
-        _check_target(target, path)
+    targets, structure = _targets(wrt)
     if not targets:
         return wrt
-    seed = _seed(output, grad, create_graph=create_graph)
+    # Abstract values are differentiated by recording: the sweep is part of the program.
+    keep = create_graph or type(output._value) is Aval
+    seed = _seed(output, grad, create_graph=keep)
     nodes = [node_of(t) for t in targets]
-    found = sweep(node_of(output), seed, nodes, create_graph=create_graph)
-    _check_reached(output, targets, nodes, found, unused, list(structure.paths()))
+    found = sweep(node_of(output), seed, nodes, create_graph=keep)
+    if len(found) < len(set(nodes)) or any(_has_escaped(node) for node in nodes):
+        _check_reached(output, targets, nodes, found, unused, structure)
     results = [
         None
-        if node not in found and unused == "none"
-        else _finished(found.get(node), target, create_graph=create_graph)
+        if unused == "none" and node not in found
+        else _finished(found.get(node), target, create_graph=keep)
         for node, target in zip(nodes, targets, strict=True)
     ]
-    if not create_graph:
-        results = _unaliased(results, seed, grad)
+    return _rebuilt(structure, results if keep else _unaliased(results, seed, grad))
+
+
+def _targets(wrt: Tree) -> tuple[list[Tensor], Any]:
+    """Return the targets, and what rebuilds their structure: a fast way for flat ones."""
+    kind = type(wrt)
+    if kind is Tensor:
+        targets, structure = [wrt], Tensor
+    elif kind is dict and all(type(t) is Tensor for t in wrt.values()):
+        targets, structure = list(wrt.values()), tuple(wrt)
+    elif kind is list and all(type(t) is Tensor for t in wrt):
+        targets, structure = wrt, list
+    else:
+        targets, structure = flatten(wrt)
+    for i, target in enumerate(targets):
+        if type(target) is not Tensor or target._value.dtype.kind not in "fc":
+            _refuse_target(target, list(flatten(wrt)[1].paths())[i])
+    return targets, structure
+
+
+def _rebuilt(structure: Any, results: list[Any]) -> Tree:
+    if structure is Tensor:
+        return results[0]
+    if structure is list:
+        return results
+    if type(structure) is tuple:
+        return dict(zip(structure, results, strict=True))
     return unflatten(structure, results)
+
+
+def _has_escaped(node: AnyNode) -> bool:
+    return type(node) is Leaf and node.escaped is not None
 
 
 def _check_output(output: Any) -> None:
@@ -117,7 +138,7 @@ def _check_output(output: Any) -> None:
         )
 
 
-def _check_target(target: Any, path: str) -> None:
+def _refuse_target(target: Any, path: str) -> None:
     named = f" ({path})" if path else ""
     if type(target) is StaleTensor:
         raise stale(target)
@@ -130,15 +151,14 @@ def _check_target(target: Any, path: str) -> None:
                 "Pass the Tensor that the output was computed from",
             )
         )
-    if target.dtype.kind not in "fc":
-        raise DTypeError(
-            explain(
-                "gradients",
-                f"a target of dtype {target.dtype}{named}",
-                "floating or complex numbers: integers are values without gradient",
-                "Convert it before the computation, for example tg.tensor(data, float)",
-            )
+    raise DTypeError(
+        explain(
+            "gradients",
+            f"a target of dtype {target.dtype}{named}",
+            "floating or complex numbers: integers are values without gradient",
+            "Convert it before the computation, for example tg.tensor(data, float)",
         )
+    )
 
 
 def _seed(output: Tensor, grad: Any, *, create_graph: bool) -> Any:
@@ -153,7 +173,7 @@ def _seed(output: Tensor, grad: Any, *, create_graph: bool) -> Any:
             )
         )
     if grad is None:
-        if output.size != 1:
+        if output._value.size != 1:
             raise ShapeError(
                 explain(
                     "gradients",
@@ -162,8 +182,6 @@ def _seed(output: Tensor, grad: Any, *, create_graph: bool) -> Any:
                     "Reduce it (output.sum()), or pass its cotangent as grad=",
                 )
             )
-        if isinstance(output._value, Aval):
-            return wrap(np.ones(shape, output.dtype), None)
         seed: Any = np.ones(shape, output.dtype)
     elif isinstance(grad, Tensor) and create_graph:
         seed = grad
@@ -191,8 +209,18 @@ def _check_reached(
     nodes: Sequence[AnyNode],
     found: dict[AnyNode, Any],
     unused: Unused,
-    paths: Sequence[str],
+    structure: Any,
 ) -> None:
+    if unused not in ("raise", "zero", "none"):
+        raise ArgumentError(
+            explain(
+                "gradients",
+                f"unused={unused!r}",
+                "'raise', 'zero' or 'none'",
+                "Choose what a target without a path gets",
+            )
+        )
+    paths = list(flatten(_rebuilt(structure, list(targets)))[1].paths())
     for target, node, path in zip(targets, nodes, paths, strict=True):
         name = target.name or path or f"a target of shape {target.shape}"
         if isinstance(node, Leaf) and node.escaped is not None:
@@ -448,7 +476,8 @@ def _traced(leaf: Any, path: str, *, create_graph: bool) -> Tensor:
         if create_graph or MODE.get().depth > 0:
             value = value.copy(order="K")  # the graph may outlive the call
     name = leaf.name if isinstance(leaf, Tensor) else path or None
-    _check_target(wrap(value, None), path)
+    if value.dtype.kind not in "fc":
+        _refuse_target(wrap(value, None), path)
     t = wrap(value, Leaf(name=name, traced=True))
     if not isinstance(leaf, (Tensor, np.ndarray)):
         t._alias = SCALAR

@@ -37,12 +37,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.core import pool
 from tensorgrad.core.aval import Aval, aval_of
 from tensorgrad.core.guard import COPY_BYTES, Guard, is_immutable
 from tensorgrad.core.modes import MODE, Mode
 from tensorgrad.core.node import AnyNode, Extra, Node, make_node
-from tensorgrad.core.tensor import StaleTensor, Tensor, node_of, stale, wrap
+from tensorgrad.core.pool import POOL_BYTES, take
+from tensorgrad.core.tensor import Tensor, node_of, stale, wrap
 from tensorgrad.core.views import SCALAR, link, shares_memory
 from tensorgrad.errors import (
     DTypeError,
@@ -55,43 +55,54 @@ from tensorgrad.errors import (
 if TYPE_CHECKING:
     from tensorgrad.core.op import Op
 
-__all__ = ["bind", "describe", "evaluate", "guarded"]
+__all__ = ["bind", "describe", "guarded"]
 
 _ndarray = np.ndarray
+_NUMBERS = (float, int, bool, complex)
 
 
 def bind(op: Op, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
     """Apply an op to arrays, scalars and Tensors; record it if a Tensor is among them."""
     values: list[Any] = []
     parents: list[AnyNode | None] = []
-    any_tensor = False
+    any_tensor = is_abstract = is_large = False
     for arg in args:
-        if isinstance(arg, Tensor):
-            if type(arg) is StaleTensor:
-                raise stale(arg)
+        kind = type(arg)
+        if kind is Tensor:
             any_tensor = True
-            values.append(arg._value)
-            parents.append(node_of(arg))
+            value = arg._value
+            node = arg._node
+            parents.append(node_of(arg) if node is None else node)
+        elif isinstance(arg, Tensor):
+            raise stale(arg)
         else:
-            values.append(_operand(op, arg))
+            value = arg if kind is _ndarray or kind is float else _operand(op, arg)
             parents.append(None)
-    mode = MODE.get()
-    out = evaluate(op, values, static)
+        if type(value) is _ndarray:
+            is_large = is_large or value.nbytes >= POOL_BYTES
+        elif type(value) is Aval:
+            is_abstract = True
+        values.append(value)
+    if is_abstract:
+        out = op.shape_rule(*[_abstract(v) for v in values], **static)
+    else:
+        out = _evaluate(op, values, static, is_large=is_large)
     if not any_tensor:
         return out
+    mode = MODE.get()
     if op.n_outputs is not None:
         return _record_many(op, args, values, parents, static, out, mode)
-    if op.is_constant and not isinstance(out, Aval):
+    if op.is_constant and not is_abstract:
         return out
     return _record(op, args, values, parents, static, out, mode)
 
 
-def evaluate(op: Op, values: list[Any], static: dict[str, Any]) -> Any:
-    """Run the forward function, or the shape rule if a value is abstract."""
-    if any(type(v) is Aval for v in values):
-        return op.shape_rule(*[_abstract(v) for v in values], **static)
+def _evaluate(
+    op: Op, values: list[Any], static: dict[str, Any], *, is_large: bool
+) -> Any:
+    """Run the forward function, into reused memory if the result is large."""
     try:
-        if op.ufunc is not None:
+        if is_large and op.ufunc is not None:
             buffer = _reusable(op, values)
             if buffer is not None:
                 return op.ufunc(*values, out=buffer)
@@ -122,8 +133,6 @@ def _reusable(op: Op, values: list[Any]) -> Any:
             arrays.append(v)
         elif type(v) is not float and type(v) is not int:
             return None
-    if max((v.nbytes for v in arrays), default=0) < pool.POOL_BYTES:
-        return None
     dtype = arrays[0].dtype
     if dtype.kind != "f" or any(v.dtype is not dtype for v in arrays):
         return None
@@ -135,9 +144,9 @@ def _reusable(op: Op, values: list[Any]) -> Any:
         if not all(v.flags.c_contiguous for v in arrays):
             return None
         shape = np.broadcast_shapes(*[v.shape for v in arrays])
-    if prod(shape) * dtype.itemsize < pool.POOL_BYTES:
+    if prod(shape) * dtype.itemsize < POOL_BYTES:
         return None
-    return pool.take(shape, dtype)
+    return take(shape, dtype)
 
 
 def _operand(op: Op, arg: Any) -> Any:
@@ -214,22 +223,23 @@ def _save(
     op: Op, node: Node, values: list[Any], out: Any, static: dict[str, Any], mode: Mode
 ) -> None:
     """Keep what the rules of the recorded operands need, and nothing else."""
-    needed = op.needs(tuple(p is not None for p in node.parents))
+    parents = node.parents
     guards: list[Guard] = []
-    kept = []
-    for name, index in op.layout:
-        if name not in needed:
+    kept: list[Any] = []
+    for index in op.plan(tuple([p is not None for p in parents])):
+        if index is None:
             kept.append(None)
-            continue
-        if op.is_variadic and index >= 0:
+        elif index < 0:
+            kept.append(out)
+        elif op.is_variadic:
             kept.append(_all_operands(op, node, values, guards, mode))
-            continue
-        value = out if index < 0 else values[index]
-        if index >= 0 and type(value) is _ndarray and node.parents[index] is None:
-            value = guarded(value, op, guards, mode)
-        kept.append(value)
+        else:
+            value = values[index]
+            if parents[index] is None and type(value) is _ndarray:
+                value = guarded(value, op, guards, mode)
+            kept.append(value)
     node.saved = kept[0] if len(kept) == 1 else tuple(kept) if kept else None
-    avals = _differing(op, values, out) if op.kind != "Zero" else None
+    avals = None if op.is_fitted else _differing(op, values, out)
     line = creating_line() if mode.debug else None
     if static or avals or guards or line:
         node.extra = Extra(static or None, avals, tuple(guards), line)
@@ -255,13 +265,17 @@ def _all_operands(
 
 def _differing(op: Op, values: list[Any], out: Any) -> tuple[Aval, ...] | None:
     """Return the operands' avals if a rule asks or a cotangent may have to be fitted."""
-    shape, dtype = (None, None) if type(out) is tuple else (out.shape, out.dtype)
-    for value in values:
-        if type(value) in (float, int, bool, complex) or value is None:
-            continue
-        if op.wants_avals or value.shape != shape or value.dtype != dtype:
-            return tuple(aval_of(v) if v is not None else None for v in values)  # type: ignore[misc]
-    return tuple(aval_of(v) for v in values) if op.wants_avals else None
+    is_needed = op.wants_avals
+    if not is_needed:
+        shape, dtype = (None, None) if type(out) is tuple else (out.shape, out.dtype)
+        for value in values:
+            if type(value) in _NUMBERS or value is None:
+                continue
+            if value.shape != shape or value.dtype != dtype:
+                is_needed = True
+    if not is_needed:
+        return None
+    return tuple([None if v is None else aval_of(v) for v in values])  # type: ignore[misc]
 
 
 def guarded(array: Any, op: Op, guards: list[Guard], mode: Mode) -> Any:

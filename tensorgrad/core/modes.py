@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-__all__ = ["EAGER", "MODE", "Mode", "debug", "is_recording", "no_grad", "switch"]
+__all__ = ["EAGER", "MODE", "Mode", "debug", "is_recording", "no_grad", "recording", "switch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,25 @@ class Mode:
 
 EAGER = Mode()
 MODE: ContextVar[Mode] = ContextVar("tensorgrad_mode", default=EAGER)
+
+
+_SILENT = Mode(record=False)
+
+
+def recording(mode: Mode, *, record: bool) -> Mode:
+    """Return the mode with recording on or off; the default record stays that object.
+
+    Examples
+    --------
+    >>> recording(EAGER, record=True) is EAGER
+    True
+    """
+    if mode.record is record:
+        return mode
+    if mode is EAGER:
+        return _SILENT
+    changed = replace(mode, record=record)
+    return EAGER if changed == EAGER else changed
 
 
 @contextmanager

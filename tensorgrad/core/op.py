@@ -15,9 +15,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 import numpy as np
 
 from tensorgrad.core import bind as _bind
-from tensorgrad.core.modes import EAGER, MODE
-from tensorgrad.core.node import Node, next_number
-from tensorgrad.core.pool import POOL_BYTES
+from tensorgrad.core.shortcuts import binary, unary
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import UnsupportedError, explain
 
@@ -115,6 +113,8 @@ class Op:
     """Boolean, integer and index results: constants by declaration."""
     is_singular: bool = False
     """Some partial is infinite where the value is finite: zero times it is zero."""
+    is_fitted: bool = False
+    """Rules return shares in the operand's own shape and dtype: nothing to fit."""
     has_optional_operands: bool = False
     origin: Callable[[Tensor, dict[str, Any]], Any] | None = None
     """Notes on the result's handle what it was made of (ops/origins.py)."""
@@ -157,6 +157,21 @@ class Op:
             known = {name for name, _ in self.layout}
             found = self.cache[recorded] = frozenset(names & known)
         return cast("frozenset[str]", found)
+
+    def plan(self, recorded: tuple[bool, ...]) -> tuple[int | None, ...]:
+        """Return, for each entry of `layout`, which operand to save: -1 for the result.
+
+        None stands for a value that no rule of a recorded operand asks for.
+        """
+        key = ("plan", recorded)
+        found = self.cache.get(key)
+        if found is None:
+            needed = self.needs(recorded)
+            found = tuple(
+                index if name in needed else None for name, index in self.layout
+            )
+            self.cache[key] = found
+        return cast("tuple[int | None, ...]", found)
 
     def latex_call(self) -> str:
         """Return the op as LaTeX with its operands' names filled in."""
@@ -221,9 +236,9 @@ def make_function(op: Op) -> OpFunction:
     elif statics:
         function = _with_static(op, statics)
     elif len(op.operands) == 1:
-        function = _unary(op)
+        function = unary(op)
     elif len(op.operands) == 2 and op.n_outputs is None:
-        function = _binary(op)
+        function = binary(op)
     else:
         function = _plain(op)
     function.__name__ = function.__qualname__ = op.name
@@ -337,152 +352,6 @@ def _variadic(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
         return bind(op, tuple(arrays), static)
 
     function.__wrapped__ = op.forward  # type: ignore[attr-defined]
-    return function
-
-
-def _unary(op: Op) -> Callable[[Any], Any]:
-    forward = op.forward
-    ufunc = op.ufunc
-    origin = op.origin
-    needs = op.needs((True,))
-    keeps_x, keeps_out = op.operands[0] in needs, "out" in needs
-    is_plain = not (op.wants_avals or op.is_layout or op.is_constant or op.n_outputs)
-    is_short = is_plain and op.n_outputs is None and not (keeps_x and keeps_out)
-
-    def function(x: Any, /) -> Any:
-        if type(x) is Tensor and is_short and MODE.get() is EAGER:
-            value = x._value
-            parent = x._node
-            if (
-                parent is not None
-                and type(value) is _ndarray
-                and value.nbytes < POOL_BYTES
-            ):
-                try:
-                    out = forward(value)
-                except Exception:  # noqa: BLE001  # bind tries again and explains
-                    return bind(op, (x,), {})
-                if type(out) is _ndarray and out.dtype is value.dtype:
-                    node = Node()
-                    node.op = op
-                    node.parents = (parent,)
-                    node.saved = value if keeps_x else out if keeps_out else None
-                    node.extra = None
-                    node.number = next_number()
-                    t = Tensor()
-                    t._value = out
-                    t._node = node
-                    if origin is not None:
-                        t._origin = origin(x, {})
-                    return t
-        elif type(x) is _ndarray and ufunc is not None:
-            return ufunc(x)
-        return bind(op, (x,), {})
-
-    return function
-
-
-def _packer(op: Op, recorded: tuple[bool, bool]) -> Callable[..., Any]:
-    """Return a function of (x, y, out) that builds what a binary node saves."""
-    needs = op.needs(recorded)
-    order = {"x": 0, "y": 1, "out": 2}
-    picks = [order[name] if name in needs else -1 for name, _ in op.layout]
-    if not picks or picks == [-1]:
-        return lambda _x, _y, _out: None
-    shapes: dict[tuple[int, ...], Callable[..., Any]] = {
-        (0,): lambda x, _y, _out: x,
-        (1,): lambda _x, y, _out: y,
-        (2,): lambda _x, _y, out: out,
-        (0, 1): lambda x, y, _out: (x, y),
-        (-1, 1): lambda _x, y, _out: (None, y),
-        (0, -1): lambda x, _y, _out: (x, None),
-    }
-    found = shapes.get(tuple(picks))
-    if found is not None:
-        return found
-    return lambda x, y, out: tuple(
-        None if pick < 0 else (x, y, out)[pick] for pick in picks
-    )
-
-
-def _binary(op: Op) -> Callable[[Any, Any], Any]:
-    forward = op.forward
-    is_short = not (op.wants_avals or op.is_layout or op.is_constant)
-    is_matmul = op.is_matmul
-    pack_both = _packer(op, (True, True))
-    pack_x = _packer(op, (True, False))
-    pack_y = _packer(op, (False, True))
-
-    def function(x: Any, y: Any, /) -> Any:  # noqa: PLR0911  # one exit a case: the hot path
-        if not is_short or MODE.get() is not EAGER:
-            return bind(op, (x, y), {})
-        try:
-            if type(x) is Tensor:
-                xv = x._value
-                if type(xv) is not _ndarray or xv.nbytes >= POOL_BYTES:
-                    return bind(op, (x, y), {})
-                if type(y) is Tensor:
-                    yv = y._value
-                    # matmul of matrices never broadcasts; others must not need to.
-                    if (
-                        type(yv) is _ndarray
-                        and xv.dtype is yv.dtype
-                        and (
-                            (xv.ndim == 2 and yv.ndim == 2 and yv.nbytes < POOL_BYTES)
-                            if is_matmul
-                            else xv.shape == yv.shape
-                        )
-                        and x._node is not None
-                        and y._node is not None
-                    ):
-                        out = forward(xv, yv)
-                        if type(out) is _ndarray and out.dtype is xv.dtype:
-                            node = Node()
-                            node.op = op
-                            node.parents = (x._node, y._node)
-                            node.saved = pack_both(xv, yv, out)
-                            node.extra = None
-                            node.number = next_number()
-                            t = Tensor()
-                            t._value = out
-                            t._node = node
-                            return t
-                elif (type(y) is float or type(y) is int) and x._node is not None:
-                    out = forward(xv, y)
-                    if type(out) is _ndarray and out.dtype is xv.dtype:
-                        node = Node()
-                        node.op = op
-                        node.parents = (x._node, None)
-                        node.saved = pack_x(xv, y, out)
-                        node.extra = None
-                        node.number = next_number()
-                        t = Tensor()
-                        t._value = out
-                        t._node = node
-                        return t
-            elif type(y) is Tensor and (type(x) is float or type(x) is int):
-                yv = y._value
-                if (
-                    type(yv) is _ndarray
-                    and yv.nbytes < POOL_BYTES
-                    and y._node is not None
-                ):
-                    out = forward(x, yv)
-                    if type(out) is _ndarray and out.dtype is yv.dtype:
-                        node = Node()
-                        node.op = op
-                        node.parents = (None, y._node)
-                        node.saved = pack_y(x, yv, out)
-                        node.extra = None
-                        node.number = next_number()
-                        t = Tensor()
-                        t._value = out
-                        t._node = node
-                        return t
-        except Exception:  # noqa: BLE001, S110  # bind tries again and explains
-            pass
-        return bind(op, (x, y), {})
-
     return function
 
 
