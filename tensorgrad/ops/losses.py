@@ -108,6 +108,8 @@ def _share(difference: Any, g: Any, n: int) -> Any:
     return difference * g / n
 
 
+_LOGITS = np.array([[-1.5, 0.4, 2.0], [0.3, -0.8, 1.1]])
+
 log_loss_of_logits = custom(
     "log_loss_of_logits",
     _log_loss_of_logits,
@@ -124,10 +126,18 @@ log_loss_of_logits = custom(
     shape_rule=_scalar_shape,
     is_fitted=True,
     report_only=(1,),
+    domain=(Domain(), Domain(0.1, 0.9), Domain(0.1, 0.9)),
+    examples=(
+        Example((_LOGITS, 1 / (1 + np.exp(-_LOGITS)), (2, 3)), {"n": 2}),
+        Example((np.zeros(2), np.full(2, 0.5), np.array([0.0, 1.0])), {"n": 2}),
+    ),
+    analytic=lambda z, a, y, n: np.sum(np.log1p(np.exp(z)) - z * y) / n,
     latex=r"-\tfrac1n \sum y \log {1} + (1 - y) \log(1 - {1}),\; {1} = \sigma({0})",
     doc="Compute the binary log-loss from logits.",
     notes="Operands are the logits, the probabilities made of them, and the labels.",
     source="Notes, section 2.3; the stable form is softplus(z) - y z.",
+    doctest=("tg.log_loss(tg.sigmoid(np.array([0.0])), [1.0]).round(6)",
+             "np.float64(0.693147)"),
 )
 
 
@@ -212,6 +222,8 @@ cross_entropy_of_probabilities = custom(
     latex=r"-\tfrac1n \sum {1} \log {0}",
     doc="Compute the cross-entropy from probabilities.",
     source="Bishop, PRML, 4.3.4.",
+    doctest=("tg.cross_entropy(np.array([[0.5, 0.5]]), [0]).round(6)",
+             "np.float64(0.693147)"),
 )
 
 
@@ -237,6 +249,8 @@ def _entropy_adjoint(a: Any, y: Any, axis: int) -> Any:
     return a * weight - y
 
 
+_PROBABILITIES = np.exp(_LOGITS) / np.exp(_LOGITS).sum(axis=1, keepdims=True)
+
 cross_entropy_of_logits = custom(
     "cross_entropy_of_logits",
     _cross_entropy_of_logits,
@@ -253,10 +267,17 @@ cross_entropy_of_logits = custom(
     shape_rule=_scalar_shape,
     is_fitted=True,
     report_only=(1,),
+    domain=(Domain(), Domain(0.1, 0.9), Domain(0.1, 0.9)),
+    examples=(
+        Example((_LOGITS, _PROBABILITIES, (2, 3)), {"n": 2, "axis": 1}),
+        Example((_LOGITS.T, _PROBABILITIES.T, np.eye(3)[:, :2]), {"n": 2, "axis": 0}),
+    ),
     latex=r"-\tfrac1n \sum {2} \log {1},\; {1} = \operatorname{{softmax}}({0})",
     doc="Compute the cross-entropy from logits.",
     notes="Operands are the logits, the probabilities made of them, and the labels.",
     source="Notes, sections 2.2.4 and 3.1; Bishop, PRML, 4.3.4.",
+    doctest=("tg.cross_entropy(tg.softmax(np.zeros((1, 2))), [0]).round(6)",
+             "np.float64(0.693147)"),
 )
 
 
