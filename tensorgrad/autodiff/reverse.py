@@ -67,7 +67,7 @@ def sweep(
         paths have zero derivative has None.
     """
     wanted = set(targets)
-    order = ancestors((root,), min(node.number for node in wanted))
+    order = ancestors((root,), min([node.number for node in wanted]))
     reached = wanted.intersection(order)
     if not reached:
         return {}
@@ -128,8 +128,8 @@ def _run(
                 parent = parents[i]
                 if parent in active and (pull := pulls[i]) is not None:
                     share = pull(g, saved, extra)
-                    if avals is not None:
-                        share = fit(share, avals[i])
+                    if avals is not None and (like := avals[i]) is not None:
+                        share = fit(share, like)
                     if parent in pending:
                         state.add(parent, share)
                     else:
@@ -148,14 +148,7 @@ def _run(
 class Adjoints:
     """What a sweep has in hand: adjoints not yet passed on, and results."""
 
-    __slots__ = (
-        "owned",
-        "pending",
-        "reached",
-        "reached_inside",
-        "reports",
-        "results",
-    )
+    __slots__ = ("owned", "pending", "reached", "reports", "results")
 
     def __init__(self, reached: set[AnyNode]) -> None:
         self.pending: dict[AnyNode, Any] = {}
@@ -163,7 +156,10 @@ class Adjoints:
         self.reports: dict[AnyNode, Any] = {}
         self.owned: set[AnyNode] = set()
         self.reached = reached
-        self.reached_inside = any(type(node) is Node for node in reached)
+
+    def has_inner_target(self) -> bool:
+        """Tell whether some target is the result of an op."""
+        return any(type(node) is Node for node in self.reached)
 
     def add(self, node: AnyNode, share: Any) -> None:
         """Add a contribution to the adjoint of a node."""
@@ -215,7 +211,7 @@ def _pass_on(
         if parent is None or parent not in active:
             continue
         if i in op.report_only:
-            if state.reached_inside:
+            if state.has_inner_target():
                 _report(node, i, g, saved, state)
             continue
         pull = pullback(op, i)
@@ -223,7 +219,7 @@ def _pass_on(
             continue
         try:
             share = pull(g, saved, extra) if not op.is_variadic else pull(g, saved, extra, i)
-            if avals is not None:
+            if avals is not None and avals[i] is not None:
                 share = fit(share, avals[i])
         except TensorgradError:
             raise

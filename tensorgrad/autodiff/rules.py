@@ -141,20 +141,20 @@ def fit(g: Any, like: Aval) -> Any:
     """
     shape = g.shape
     target = like.shape
-    if shape == target and g.dtype is like.dtype:
-        return g
     if shape != target:
         lead = len(shape) - len(target)
-        axes = tuple(range(lead)) + tuple(
-            i + lead for i, n in enumerate(target) if n == 1 and shape[i + lead] != 1
-        )
+        axes = list(range(lead))
+        for i, n in enumerate(target, lead):
+            if n == 1 and shape[i] != 1:
+                axes.append(i)
+        axis: Any = axes[0] if len(axes) == 1 else tuple(axes)
         if type(g) is Tensor:
-            g = sum_op(g, axis=axes, keepdims=True) if axes else g
+            g = sum_op(g, axis=axis, keepdims=True) if axes else g
             g = reshape(g, target) if lead else g
         else:
-            g = np.add.reduce(g, axis=axes, keepdims=True) if axes else g
+            g = np.add.reduce(g, axis=axis, keepdims=True) if axes else g
             g = g.reshape(target) if lead else g
-    if g.dtype != like.dtype:
+    if g.dtype is not like.dtype and g.dtype != like.dtype:
         if g.dtype.kind == "c" and like.dtype.kind != "c":
             g = real(g) if type(g) is Tensor else g.real
         if g.dtype != like.dtype and like.dtype.kind in "fc":

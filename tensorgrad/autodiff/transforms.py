@@ -72,7 +72,10 @@ def gradients(
     >>> tg.gradients(z.sum(), {"x": x, "z": z})
     {'x': array([2., 4.]), 'z': array([1., 1.])}
     """
-    _check_output(output)
+    if type(output) is not Tensor:
+        _refuse_output(output)
+    if unused not in ("raise", "zero", "none"):
+        raise _wrong_unused(unused)
     targets, structure = _targets(wrt)
     if not targets:
         return wrt
@@ -81,15 +84,18 @@ def gradients(
     seed = _seed(output, grad, create_graph=keep)
     nodes = [node_of(t) for t in targets]
     found = sweep(node_of(output), seed, nodes, create_graph=keep)
-    if len(found) < len(set(nodes)) or any(_has_escaped(node) for node in nodes):
-        _check_reached(output, targets, nodes, found, unused, structure)
+    for node in nodes:
+        if node not in found or (type(node) is Leaf and node.escaped is not None):
+            _check_reached(output, targets, nodes, found, unused, structure)
     results = [
         None
         if unused == "none" and node not in found
         else _finished(found.get(node), target, create_graph=keep)
         for node, target in zip(nodes, targets, strict=True)
     ]
-    return _rebuilt(structure, results if keep else _unaliased(results, seed, grad))
+    if not keep:
+        _unalias(results, seed, grad)
+    return _rebuilt(structure, results)
 
 
 def _targets(wrt: Tree) -> tuple[list[Tensor], Any]:
@@ -115,27 +121,32 @@ def _rebuilt(structure: Any, results: list[Any]) -> Tree:
     if structure is list:
         return results
     if type(structure) is tuple:
-        return dict(zip(structure, results, strict=True))
+        return dict(zip(structure, results))  # noqa: B905  # one result a key
     return unflatten(structure, results)
 
 
-def _has_escaped(node: AnyNode) -> bool:
-    return type(node) is Leaf and node.escaped is not None
-
-
-def _check_output(output: Any) -> None:
+def _refuse_output(output: Any) -> None:
     if type(output) is StaleTensor:
         raise stale(output)
-    if not isinstance(output, Tensor):
-        raise ArgumentError(
-            explain(
-                "gradients",
-                f"an output of type {type(output).__name__}",
-                "a Tensor computed from the targets",
-                "Compute it from Tensors; a function of arrays is differentiated by "
-                "tg.grad",
-            )
+    raise ArgumentError(
+        explain(
+            "gradients",
+            f"an output of type {type(output).__name__}",
+            "a Tensor computed from the targets",
+            "Compute it from Tensors; a function of arrays is differentiated by tg.grad",
         )
+    )
+
+
+def _wrong_unused(unused: Any) -> ArgumentError:
+    return ArgumentError(
+        explain(
+            "gradients",
+            f"unused={unused!r}",
+            "'raise', 'zero' or 'none'",
+            "Choose what a target without a path gets",
+        )
+    )
 
 
 def _refuse_target(target: Any, path: str) -> None:
@@ -162,7 +173,11 @@ def _refuse_target(target: Any, path: str) -> None:
 
 
 def _seed(output: Tensor, grad: Any, *, create_graph: bool) -> Any:
-    shape = output.shape
+    shape = output._value.shape
+    if grad is None and not create_graph and shape == ():
+        dtype = output._value.dtype
+        if dtype.kind in "fc":
+            return np.ones((), dtype)
     if output.dtype.kind not in "fc":
         raise DTypeError(
             explain(
@@ -211,15 +226,6 @@ def _check_reached(
     unused: Unused,
     structure: Any,
 ) -> None:
-    if unused not in ("raise", "zero", "none"):
-        raise ArgumentError(
-            explain(
-                "gradients",
-                f"unused={unused!r}",
-                "'raise', 'zero' or 'none'",
-                "Choose what a target without a path gets",
-            )
-        )
     paths = list(flatten(_rebuilt(structure, list(targets)))[1].paths())
     for target, node, path in zip(targets, nodes, paths, strict=True):
         name = target.name or path or f"a target of shape {target.shape}"
@@ -251,6 +257,8 @@ def _describe(output: Tensor) -> str:
 
 def _finished(adjoint: Any, target: Tensor, *, create_graph: bool) -> Any:
     """Return an adjoint as the caller gets it; zero where only zero paths lead."""
+    if type(adjoint) is np.ndarray and not create_graph:
+        return adjoint
     if adjoint is None:
         zeros = np.zeros(target.shape, target.dtype)
         return wrap(zeros, None) if create_graph else zeros
@@ -262,21 +270,19 @@ def _finished(adjoint: Any, target: Tensor, *, create_graph: bool) -> Any:
     return np.asarray(adjoint)
 
 
-def _unaliased(results: list[Any], *others: Any) -> list[Any]:
+def _unalias(results: list[Any], *others: Any) -> None:
     """Copy what is a view or is handed out twice: results belong to the caller."""
     seen = {id(other) for other in others}
-    owned = []
-    for result in results:
-        if isinstance(result, np.ndarray):
-            if (
-                id(result) in seen
-                or result.base is not None
-                or not result.flags.writeable
-            ):
-                result = result.copy(order="K")  # noqa: PLW2901
-            seen.add(id(result))
-        owned.append(result)
-    return owned
+    for i, result in enumerate(results):
+        if type(result) is not np.ndarray:
+            continue
+        if (
+            result.base is not None
+            or id(result) in seen
+            or not result.flags.writeable
+        ):
+            results[i] = result = result.copy(order="K")  # noqa: PLW2901
+        seen.add(id(result))
 
 
 def backward(output: Tensor, grad: Any = None) -> None:
@@ -309,7 +315,8 @@ def backward(output: Tensor, grad: Any = None) -> None:
     >>> w.grad
     array([2., 4.])
     """
-    _check_output(output)
+    if type(output) is not Tensor:
+        _refuse_output(output)
     seed = _seed(output, grad, create_graph=False)
     root = node_of(output)
     leaves = [
@@ -327,9 +334,9 @@ def backward(output: Tensor, grad: Any = None) -> None:
             )
         )
     found = sweep(root, seed, leaves, create_graph=False)
-    adjoints = [found[leaf] for leaf in leaves]
-    owned = _unaliased([None if a is None else np.asarray(a) for a in adjoints], seed)
-    for leaf, adjoint in zip(leaves, owned, strict=True):
+    adjoints = [None if (a := found[leaf]) is None else np.asarray(a) for leaf in leaves]
+    _unalias(adjoints, seed)
+    for leaf, adjoint in zip(leaves, adjoints, strict=True):
         leaf.grad = adjoint
 
 

@@ -19,18 +19,29 @@ COPY_BYTES = 4096
 SAMPLES = 61  # prime, so that the stride rarely follows a row length
 
 
-def sample(array: Array) -> bytes:
-    """Return the bytes of entries spread evenly over the array, both ends included."""
+def sampled(array: Array) -> Any:
+    """Return a strided view of entries spread evenly over the array."""
     flags = array.flags
-    # A flat view costs a fraction of an iterator over a strided array.
-    if flags.c_contiguous:
-        flat: Any = array.reshape(-1)
-    elif flags.f_contiguous:
-        flat = array.T.reshape(-1)
-    else:
-        flat = array.flat
     step = max(array.size // SAMPLES, 1)
-    return flat[::step].tobytes() + flat[-1:].tobytes()
+    if flags.c_contiguous:
+        return array.reshape(-1)[::step]
+    if flags.f_contiguous:
+        return array.T.reshape(-1)[::step]
+    return _Flat(array, step)
+
+
+class _Flat:
+    """What `sampled` is for an array that has no flat view."""
+
+    __slots__ = ("array", "step")
+
+    def __init__(self, array: Array, step: int) -> None:
+        self.array = array
+        self.step = step
+
+    def tobytes(self) -> bytes:
+        """Return the entries' bytes, read now."""
+        return self.array.flat[:: self.step].tobytes()
 
 
 def is_immutable(array: Array) -> bool:
@@ -46,22 +57,22 @@ def is_immutable(array: Array) -> bool:
 class Guard:
     """A large foreign array, and what a sample of it was when the op was applied."""
 
-    __slots__ = ("array", "fingerprint", "op_name")
+    __slots__ = ("entries", "fingerprint", "op_name", "shape")
 
     def __init__(self, array: Array, op_name: str) -> None:
-        self.array = array
-        self.fingerprint = sample(array)
+        self.entries = sampled(array)
+        self.fingerprint = self.entries.tobytes()
         self.op_name = op_name
+        self.shape = array.shape
 
     def check(self) -> None:
         """Raise GraphError if a sampled entry differs from what it was."""
-        if sample(self.array) != self.fingerprint:
-            shape = self.array.shape
+        if self.entries.tobytes() != self.fingerprint:
             raise GraphError(
                 explain(
                     f"gradient of {self.op_name}",
-                    f"the plain array of shape {shape} that it multiplies or indexes "
-                    "was written to after the operation was recorded",
+                    f"the plain array of shape {self.shape} that it multiplies or "
+                    "indexes was written to after the operation was recorded",
                     "the values that the forward pass saw",
                     "Pass a copy (a.copy()), or write to the array after the gradient",
                 )

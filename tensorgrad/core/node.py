@@ -28,7 +28,7 @@ class Extra:
     def __init__(
         self,
         static: dict[str, Any] | None = None,
-        avals: tuple[Aval, ...] | None = None,
+        avals: tuple[Aval | None, ...] | None = None,
         guards: tuple[Guard, ...] = (),
         line: str | None = None,
     ) -> None:

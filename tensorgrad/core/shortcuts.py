@@ -204,8 +204,10 @@ def _mixed(op: Op) -> Callable[[Any, Any, Any, Any], Any]:
         if keeps_y and not is_y:
             yv = guarded(yv, op, guards, EAGER)
         extra = None
-        if not is_matmul and not shapes[0] == shapes[1] == out.shape:
-            avals = Aval(shapes[0], dtype), Aval(shapes[1], dtype)
+        if not is_matmul and shapes[0] != shapes[1]:
+            avals = tuple(
+                [None if s == out.shape else Aval(s, dtype) for s in shapes]
+            )
             extra = Extra(None, avals, tuple(guards))
         elif guards:
             extra = Extra(None, None, tuple(guards))

@@ -14,6 +14,7 @@ import numpy as np
 
 from tensorgrad._typing import Shape
 from tensorgrad.core.aval import Aval
+from tensorgrad.core.bind import bind
 from tensorgrad.core.modes import MODE
 from tensorgrad.core.pool import scratch
 from tensorgrad.core.tensor import Tensor, as_value
@@ -187,7 +188,7 @@ def log_loss(a: Any, y: Any, example_axis: int = 0) -> Any:
     a, y, n = _checked("log_loss", a, y, example_axis)
     origin = origin_of(a, "sigmoid")
     if origin is not None:
-        return log_loss_of_logits(origin.arrived(), a, y, n=n)
+        return bind(log_loss_of_logits.op, (origin.arrived(), a, y), {"n": n})
     return log_loss_of_probabilities(a, y, n=n)
 
 
@@ -333,7 +334,11 @@ def cross_entropy(a: Any, y: Any, example_axis: int = 0) -> Any:
     y = _one_hot(a, y, axis)
     a, y, n = _checked("cross_entropy", a, y, example_axis)
     if origin is not None:
-        return cross_entropy_of_logits(origin.arrived(), a, y, n=n, axis=axis)
+        return bind(
+            cross_entropy_of_logits.op,
+            (origin.arrived(), a, y),
+            {"n": n, "axis": axis},
+        )
     return cross_entropy_of_probabilities(a, y, n=n)
 
 
