@@ -19,7 +19,7 @@ from tensorgrad.nn.activations import (
     name_of,
 )
 from tensorgrad.nn.arguments import check_count, check_dtype, make_generator, nearest
-from tensorgrad.nn.module import Module, current_trace
+from tensorgrad.nn.module import Module, current_trace, title
 from tensorgrad.ops.arithmetic import add, multiply
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.shaping import transpose
@@ -402,10 +402,9 @@ class Sequential(Module):
 
 
 def _short(layer: Any) -> str:
-    describe = getattr(layer, "describe", None)
-    if describe is not None:
-        return str(describe())
-    return getattr(layer, "__name__", type(layer).__name__)
+    if isinstance(layer, Module):
+        return title(layer)
+    return getattr(layer, "__name__", None) or name_of(layer) or type(layer).__name__
 
 
 def _spec_of(layer: Any) -> dict[str, Any] | None:

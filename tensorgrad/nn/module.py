@@ -64,7 +64,7 @@ from tensorgrad.nn.arguments import check_dtype, make_generator
 from tensorgrad.nn.penalty import is_bias
 from tensorgrad.tree import PathDict, flatten, map_leaves
 
-__all__ = ["Module", "Trace", "current_trace"]
+__all__ = ["Module", "Trace", "current_trace", "title"]
 
 
 class Trace:
@@ -341,14 +341,17 @@ class Module:
         )
 
     def _roles(self) -> Iterator[tuple[str, Any, bool]]:
+        """Yield path, value, and whether it is a weight, in tree order."""
+        declared: set[str] = set()
         for prefix, module in self._modules():
-            declared = module.weight_names
+            names = module.weight_names
             for name, field in _fields(module).items():
-                for path, value in module._own(field, name):
-                    is_weight = (
-                        not is_bias(path) if declared is None else path in declared
-                    )
-                    yield _join(prefix, path), value, is_weight
+                for path, _ in module._own(field, name):
+                    if not is_bias(path) if names is None else path in names:
+                        declared.add(_join(prefix, path))
+        found, structure = flatten(self)
+        for path, value in zip(structure.paths(), found, strict=True):
+            yield path, value, path in declared
 
     def _modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Yield this module and those below it, with their paths."""
@@ -459,10 +462,18 @@ def summary(module: Module) -> str:
         f"  {path:<{widths[0]}}  {shape:<{widths[1]}}  {n:>{widths[2]}}  {note}"
         for path, shape, n, note in rows
     ]
-    return "\n".join([_title(module), *(line.rstrip() for line in lines)])
+    return "\n".join([title(module), *(line.rstrip() for line in lines)])
 
 
-def _title(module: Module) -> str:
+def title(module: Module) -> str:
+    """Return what a module says of itself in a line, or the name of its class.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> title(tg.nn.Dropout(0.8))
+    'Dropout(0.8)'
+    """
     describe = getattr(module, "describe", None)
     return str(describe()) if describe is not None else type(module).__name__
 

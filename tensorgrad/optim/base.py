@@ -76,6 +76,16 @@ class Optimizer:
             )
         super().__setattr__(name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy goes on from the same state, with Tensors of its own.
+        return {**vars(self), "_memory": self.state}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            self._keep(name, value)
+        self._keep("_memory", Memory())
+        self._memory.preset(copy_state(state["_memory"]))
+
     # -------------------------------------------------------------- the pure part
 
     def slots(self) -> tuple[str, ...]:
@@ -316,7 +326,8 @@ class Optimizer:
             found, slopes, (done, columns), structure, in_place=True
         )
         updated = assign_leaves(params, new, (found, structure))
-        self._memory.store(entry, (done + 1, columns, structure))
+        hollow = entry.structure or _without_leaves(structure)
+        self._memory.store(entry, (done + 1, columns, hollow))
         return updated
 
     @property
@@ -426,6 +437,11 @@ def _recorded_move(
     return narrow[0], narrow[1:]
 
 
+def _without_leaves(structure: Structure) -> Structure:
+    """Return a structure that keeps no Tensor of the tree alive."""
+    return flatten(unflatten(structure, [0.0] * structure.n_leaves))[1]
+
+
 def _zeros(leaf: Any) -> Any:
     if isinstance(leaf, Tensor) and isinstance(leaf._value, Aval):
         return np.zeros(leaf.shape, _slot_dtype(leaf))
@@ -455,7 +471,7 @@ def _check_parameters(caller: str, found: list[Any], paths: list[str]) -> None:
             raise DTypeError(
                 explain(
                     caller,
-                    f"the parameter {path or leaf!r} of dtype {dtype}",
+                    f"the parameter {path or repr(leaf)} of dtype {dtype}",
                     "floating or complex numbers",
                     "Convert it, or leave it out of the tree",
                 )

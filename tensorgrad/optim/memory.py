@@ -39,11 +39,16 @@ class Entry:
     state: dict[str, Any] | None = None
     done: int = 0
     columns: list[list[Any]] = field(default_factory=list)
-    is_new: bool = True
+    structure: Structure | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the tree is not known yet, or its state is still unchecked."""
+        return self.structure is None
 
 
 Kept: TypeAlias = tuple[int, list[list[Any]], Structure]
-"""Number of updates, slots of each leaf, and the tree's structure."""
+"""Number of updates, slots of each leaf, and the structure that orders them."""
 
 
 class Memory:
@@ -78,8 +83,7 @@ class Memory:
         kept = self._kept.get(key)
         if kept is None:
             return Entry(key, witness)
-        done, columns, _ = kept
-        return Entry(key, witness, None, done, columns, is_new=False)
+        return Entry(key, witness, None, *kept)
 
     def store(self, entry: Entry, kept: Kept) -> None:
         """Remember a tree's slots, for as long as its Tensors live."""
