@@ -70,7 +70,8 @@ def _prepare_pool(*, has_pool: bool) -> Any:
     from tensorgrad.core import pool
 
     if not has_pool:
-        pool.take = np.empty  # type: ignore[assignment]  # for the life of this process
+        # What it does where reference counts can't be relied on.
+        pool._is_counted = False
     return pool._pool
 
 

@@ -111,13 +111,21 @@ def entry_of(op: Op) -> Iterator[str]:
     yield ""
     yield op.doc
     if op.latex:
-        yield from ("", "$$", op.latex_call(), "$$")
+        yield from ("", "$$", latex_of(op), "$$")
     if op.notes:
         yield from ("", as_markdown(op.notes))
     yield ""
     yield from derivative(op)
     yield from facts(op)
     yield from example(op)
+
+
+def latex_of(op: Op) -> str:
+    """Return the op as LaTeX; operands with names of several letters stand upright."""
+    if op.is_variadic:
+        return op.latex.format(*[r"x_1, x_2, \dots"] * len(op.operands))
+    names = [n if len(n) == 1 else rf"\mathrm{{{n}}}" for n in op.operands]
+    return op.latex.format(*names)
 
 
 def spellings(op: Op) -> Iterator[str]:
@@ -192,31 +200,30 @@ def kept(op: Op, rule: Any) -> str:
 
 
 def facts(op: Op) -> Iterator[str]:
-    """Yield what else the entry says."""
-    yield ""
-    yield "Domain"
-    yield f": {domains(op)}"
-    if op.kink is not None:
-        yield ""
-        yield "Kinks"
-        yield ": yes; see [](../../decisions/kinks.md)"
-    if op.is_singular:
-        yield ""
-        yield "Singular"
-        yield ": a partial derivative may be infinite where the value is finite; "
-        yield "  a cotangent of exactly zero stays zero there"
-    if op.is_layout:
-        yield ""
-        yield "Memory"
-        yield ": the result may be a view of the operand, as in NumPy"
+    """Yield what else the entry says, in a line or two."""
+    short = []
+    if op.kind != "Zero":
+        short.append(f"Domain {domains(op)}")
     if op.onnx:
-        yield ""
-        yield "ONNX"
-        yield f": `{op.onnx}`"
+        short.append(f"ONNX `{op.onnx}`")
     if op.source:
-        yield ""
-        yield "Source"
-        yield f": {as_markdown(op.source)}"
+        short.append(f"Source: {as_markdown(op.source)}")
+    remarks = []
+    if op.kink is not None:
+        remarks.append("It has [kinks](../../decisions/kinks.md).")
+    if op.is_singular:
+        remarks.append(
+            "A partial derivative may be infinite where the value is finite; a cotangent "
+            "of exactly zero stays zero there."
+        )
+    if op.is_layout:
+        remarks.append("The result may be a view of the operand, as in NumPy.")
+    if op.n_outputs is not None:
+        remarks.append("It has several results; `g` is the list of their cotangents.")
+    if remarks:
+        yield from ("", " ".join(remarks))
+    if short:
+        yield from ("", " · ".join(short))
 
 
 def domains(op: Op) -> str:

@@ -50,8 +50,8 @@ class Installed:
         casting: str = "unsafe",
         subok: bool = True,
         copy: bool = True,
-    ) -> Tensor:
-        """Convert to another dtype; integers and booleans are constants."""
+    ) -> Any:
+        """Convert to another dtype; integers and booleans are constants, plain arrays."""
     def backward(self, grad: Any = None) -> None:
         """Set ``.grad`` on the leaves with ``requires_grad`` that the output depends on."""
     def choose(self, choices: Any, out: Any = None, mode: str = "raise") -> Any:
@@ -66,8 +66,8 @@ class Installed:
         max: TensorLike | None = None,
     ) -> Tensor:
         """Limit entries to an interval; None leaves a side open."""
-    def compress(self, a: Any, axis: Any = ..., out: Any = ...) -> Any:
-        """Apply `numpy.compress`."""
+    def compress(self, condition: Any, axis: Any = None, out: None = None) -> Any:
+        """Keep the slices along an axis for which a condition holds."""
     def conj(self) -> Tensor:
         """Return the complex conjugate; of real entries, this very Tensor, as NumPy does."""
     def conjugate(self) -> Tensor:
