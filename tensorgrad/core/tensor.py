@@ -229,7 +229,10 @@ class Tensor(Installed):
                     action,
                     f"a recorded Tensor of shape {value.shape}",
                     "a plain value, since the gradient would stop here unnoticed",
-                    f"Use {cure} to leave the graph",
+                    # The action may be NumPy's own, on behalf of either of these.
+                    "For array[i] = t make the array with np.zeros_like(x) of a Tensor, "
+                    "for np.array([t, u]) write np.stack([t, u]); "
+                    f"use {cure} to leave the graph",
                 )
             )
         if isinstance(self._node, Leaf):
@@ -241,10 +244,7 @@ class Tensor(Installed):
     ) -> np.ndarray[Any, np.dtype[np.object_]]:
         # The declared dtype makes type checkers call `array @ t` anything, and not an
         # array of the left operand's dtype: NumPy's stubs take it for its fallback.
-        value = self._leave(
-            "np.asarray (of it, or of a list with it; or array[i] = t)",
-            "np.stack to join Tensors, np.zeros_like(x) for an array to fill, or .numpy()",
-        )
+        value = self._leave("np.asarray", ".numpy()")
         # A new array whatever `copy` says: a shared one could be written to.
         return np.array(value, dtype=dtype)
 

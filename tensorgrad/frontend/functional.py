@@ -37,12 +37,14 @@ def _log_expit(x: Any) -> Any:
 
 
 def _xlogy(x: Any, y: Any) -> Any:
-    # 0 · log 0 is 0; the product with an exact zero is zero whatever the logarithm.
-    return _multiply(x, np.log(y))
+    # 0 · log 0 is 0, without the warning of a logarithm of zero.
+    is_nothing = (x == 0) & (y == 0)
+    return _multiply(x, np.log(np.where(is_nothing, 1.0, y)))
 
 
 def _xlog1py(x: Any, y: Any) -> Any:
-    return _multiply(x, np.log1p(y))
+    is_nothing = (x == 0) & (y == -1)
+    return _multiply(x, np.log1p(np.where(is_nothing, 0.0, y)))
 
 
 def _entr(x: Any) -> Any:

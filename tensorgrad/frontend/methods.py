@@ -69,8 +69,8 @@ def astype(
     casting: str = "unsafe",
     subok: bool = True,
     copy: bool = True,
-) -> Tensor:
-    """Convert to another dtype; integers and booleans are constants.
+) -> Any:
+    """Convert to another dtype; integers and booleans are constants, plain arrays.
 
     Raises
     ------
@@ -94,12 +94,12 @@ def astype(
 
 def copy(self: Tensor, order: str = "C") -> Tensor:
     """Return the same entries in memory of their own, recorded."""
-    return _as_scalar(self, TABLE["copy"](self))
+    return _as_scalar(self, TABLE["copy"](self))  # type: ignore[no-any-return]
 
 
-def _as_scalar(self: Tensor, result: Tensor) -> Tensor:
+def _as_scalar(self: Tensor, result: Any) -> Any:
     """Mark a copy of a scalar as one: NumPy's scalars are copied to scalars."""
-    if is_scalar(self):
+    if is_scalar(self) and isinstance(result, Tensor):
         result._alias = SCALAR
     return result
 
@@ -182,7 +182,6 @@ _FUNCTIONS = (
     "argpartition",
     "argsort",
     "clip",
-    "compress",
     "cumprod",
     "cumsum",
     "diagonal",
@@ -201,6 +200,11 @@ _FUNCTIONS = (
 def choose(self: Tensor, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """Choose among arrays by these numbers."""
     return np.choose(self, choices, out, mode)  # type: ignore[call-overload]
+
+
+def compress(self: Tensor, condition: Any, axis: Any = None, out: None = None) -> Any:
+    """Keep the slices along an axis for which a condition holds."""
+    return np.compress(condition, self, axis, out)
 
 
 def _refused(name: str, remedy: str) -> Callable[..., Any]:
@@ -288,7 +292,7 @@ def _members() -> Iterator[tuple[str, Any]]:
         yield name, _refused(name, remedy)
     for method in (
         reshape, transpose, astype, copy, flatten, conj, dot, tolist, sort, fill, put,
-        choose, backward,
+        choose, compress, backward,
     ):  # fmt: skip
         yield method.__name__, method
     yield "conjugate", conj

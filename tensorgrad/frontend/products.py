@@ -250,6 +250,9 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
             explain("np.vander", f"shape {points.shape}", "a vector", "Use .ravel()")
         )
     n = points.shape[0] if N is None else N
+    dtype = np.promote_types(points.dtype, int)
+    if points.dtype != dtype:
+        points = points.astype(dtype)
     columns = [np.ones_like(points)][:n]
     while len(columns) < n:
         columns.append(columns[-1] * points)

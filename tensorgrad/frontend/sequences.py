@@ -172,7 +172,10 @@ def _slope(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     )
     first = _edge(moved, h, edge_order)
     last = -_edge(moved[..., ::-1], h[::-1], edge_order)
-    return np.moveaxis(np.concatenate([first, middle, last], -1), -1, axis)
+    slopes = np.concatenate([first, middle, last], -1)
+    if slopes.dtype != x.dtype and slopes.dtype.kind == x.dtype.kind:
+        slopes = slopes.astype(x.dtype)
+    return np.moveaxis(slopes, -1, axis)
 
 
 def _edge(x: Any, h: Any, edge_order: int) -> Any:
@@ -264,6 +267,13 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
 # ------------------------------------------------------------ interpolation, polynomials
 
 
+def _in_double(x: Any) -> Any:
+    """Return an operand in the precision in which NumPy interpolates."""
+    z = _as_operand(x)
+    dtype = np.result_type(z.dtype, np.float64)
+    return z if z.dtype == dtype else z.astype(dtype)
+
+
 @implements("interp")
 def interp(
     x: Any,
@@ -289,7 +299,7 @@ def interp(
                 "Reduce x with np.remainder, and repeat a point at either end",
             )
         )
-    at, points, values = _as_operand(x), _as_operand(xp), _as_operand(fp)
+    at, points, values = (_in_double(z) for z in (x, xp, fp))
     known = points._concrete("np.interp") if isinstance(points, Tensor) else points
     place = at._concrete("np.interp") if isinstance(at, Tensor) else at
     if points.shape[0] == 1:

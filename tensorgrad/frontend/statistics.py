@@ -115,7 +115,7 @@ def _spread_weights(w: Any, shape: Shape, axis: Axis) -> Any:
 
 
 @implements("cov")
-def cov(  # size: the signature is NumPy's
+def cov(
     m: Any,
     y: Any = None,
     rowvar: bool = True,
@@ -137,8 +137,9 @@ def cov(  # size: the signature is NumPy's
     rows = _variables(m, rowvar)
     if y is not None:
         rows = np.concatenate([rows, _variables(y, rowvar)], axis=0)
-    if dtype is not None:
-        rows = rows.astype(dtype)
+    wanted = np.result_type(rows.dtype, np.float64) if dtype is None else dtype
+    if rows.dtype != wanted:
+        rows = rows.astype(wanted)
     lost = (0 if bias else 1) if ddof is None else ddof
     w = None if fweights is None else _as_operand(fweights)
     if aweights is not None:
@@ -233,7 +234,11 @@ def quantile(
     high = np.minimum(low + 1, n - 1)
     ordered = np.sort(lines, axis=-1)
     below, above = ordered[..., low], ordered[..., high]
-    found = below + (above - below) * (at - low)
+    part = at - low
+    if type(q) in (int, float) and lines.dtype.kind == "f":
+        # A plain number does not widen the result.
+        part = np.asarray(part, lines.dtype)
+    found = below + (above - below) * part
     # NaN sorts to the end; it makes the result NaN wherever it lies.
     is_nan = np.isnan(ordered[..., -1]).reshape(
         found.shape[: lines.ndim - 1] + (1,) * low.ndim
@@ -277,7 +282,7 @@ def percentile(
     >>> percentile(np.array([1.0, 2.0, 4.0]), 75)
     np.float64(3.0)
     """
-    fractions = _as_operand(q) / 100.0
+    fractions = q / 100.0 if type(q) in (int, float) else _as_operand(q) / 100.0
     return quantile(a, fractions, axis, out, method=method, keepdims=keepdims)
 
 
@@ -455,12 +460,12 @@ def nanvar(
     x, is_there = _filled(a, 0.0)
     if dtype is not None:
         x = x.astype(dtype)
-    count = np.sum(is_there, axis=axis, keepdims=True)
+    count = np.sum(is_there, axis=axis, keepdims=True).astype(x.dtype)
     mean = np.sum(x, axis=axis, keepdims=True) / count
     deviation = np.where(is_there, x - mean, np.zeros((), x.dtype))
     squares = np.real(deviation * np.conjugate(deviation))
     total = np.sum(squares, axis=axis, keepdims=_is_flag(keepdims))
-    return total / (count.reshape(total.shape) - ddof).astype(total.dtype)
+    return total / np.real(count.reshape(total.shape) - ddof)
 
 
 @implements("nanstd")

@@ -67,15 +67,15 @@ def _real(x: Any) -> Any:
 def view_of(x: Any, i: int) -> Any:
     choices: list[Callable[[], Any]] = [
         lambda: x.T,
-        lambda: x.ravel(),
+        x.ravel,
         lambda: x.reshape(-1),
         lambda: x.reshape(x.shape[::-1]),
         lambda: x[None],
-        lambda: x.squeeze(),
+        x.squeeze,
         lambda: np.swapaxes(x, 0, -1),
         lambda: np.split(x, 2)[i % 2],
         lambda: np.diagonal(x).copy(),
-        lambda: x.flatten(),
+        x.flatten,
         lambda: np.atleast_2d(x),
         lambda: np.flip(x, 0),
         lambda: _real(x),
@@ -101,7 +101,7 @@ def compute(x: Any, y: Any, i: int) -> Any:
         lambda: x * 2.0,
         lambda: 0.25 - x,
         lambda: x.sum(axis=0),
-        lambda: x.mean(),
+        x.mean,
         lambda: np.where(np.arange(x.shape[-1]) > 0, x, 0.5),
         lambda: np.concatenate([x, x]),
         lambda: np.stack([x, x])[0],
@@ -295,7 +295,9 @@ STATEMENTS: dict[str, Callable[[Env, int, int, int], None]] = {
 }  # fmt: skip
 
 programs = st.lists(
-    st.tuples(st.sampled_from(sorted(STATEMENTS)), st.tuples(*[st.integers(0, 41)] * 3)),
+    st.tuples(
+        st.sampled_from(sorted(STATEMENTS)), st.tuples(*[st.integers(0, 41)] * 3)
+    ),
     min_size=1,
     max_size=14,
 )

@@ -39,9 +39,7 @@ ON_TENSORS = {
 }
 
 steps = st.lists(
-    st.tuples(
-        st.sampled_from(UNARY + BINARY), st.integers(0, 99), st.integers(0, 99)
-    ),
+    st.tuples(st.sampled_from(UNARY + BINARY), st.integers(0, 99), st.integers(0, 99)),
     min_size=1,
     max_size=7,
 )
@@ -111,7 +109,9 @@ def test_gradients_of_a_random_graph_equal_the_oracles(plan, seed):
 
 
 @given(steps, st.integers(0, 2**32 - 1))
-def test_second_derivatives_of_a_random_graph_equal_differences_of_the_oracle(plan, seed):
+def test_second_derivatives_of_a_random_graph_equal_differences_of_the_oracle(
+    plan, seed
+):
     expression, inputs = combined(plan), points(seed)
     rng = np.random.default_rng(seed + 2)
     cotangent = rng.normal(size=(SIZE, SIZE))
