@@ -65,11 +65,25 @@ class Point:
         operands = list(self.operands)
         for i, value in zip(self.moving, moved, strict=True):
             operands[i] = value
+        for i in self.op.report_only:
+            operands[i] = activation_of(self.op, operands[0], self.static)
         return self.op(*operands, **self.static)
 
     @property
     def moved(self) -> list[Any]:
         return [self.operands[i] for i in self.moving]
+
+
+def activation_of(op: Op, logits: Any, static: dict[str, Any]) -> Any:
+    """Return what an operand for show is made of the logits by, in every real call.
+
+    Rules read it as a function of the logits, so it has to follow where those move: a
+    second derivative would otherwise miss the whole of it, on both sides alike.
+    """
+    name = {"log_loss_of_logits": "sigmoid", "cross_entropy_of_logits": "softmax"}
+    activation = TABLE[name[op.name]]
+    used = static.keys() & static_defaults(activation.op).keys()
+    return activation(logits, **{key: static[key] for key in used})
 
 
 def is_shape(operand: Any) -> bool:

@@ -18,7 +18,9 @@ import numpy as np
 
 from tensorgrad.autodiff.forward import tangent
 from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.core.op import static_defaults
 from tensorgrad.core.tensor import Tensor, wrap
+from tensorgrad.ops import TABLE
 from tensorgrad.ops.arithmetic import multiply
 from tensorgrad.ops.complexes import real
 from tensorgrad.ops.reduce import sum as sum_op
@@ -277,6 +279,26 @@ def check_adjoint_fits(case: Case, dtype: Any = np.float64) -> None:
     found = adjoints(at, at.moved, d.cotangents)
     assert [a.shape for a in found] == [v.shape for v in at.moved], case.name
     assert [a.dtype for a in found] == [v.dtype for v in at.moved], case.name
+
+
+def check_reported(case: Case) -> None:
+    """An operand for show gets the partial of the op that it is an operand of in earnest.
+
+    `…_of_logits` computes the same number as `…_of_probabilities`, whose adjoint it owes
+    to the probabilities.
+    """
+    at = point(case)
+    for i in case.op.report_only:
+        name = case.op.name.replace("of_logits", "of_probabilities")
+        plain = TABLE[name]
+        used = static_defaults(plain.op).keys()
+        static = {k: v for k, v in at.static.items() if k in used}
+        shown, direct = leaves([at.operands[i]] * 2)
+        rest = at.operands[i + 1 :]
+        operands = [*leaves(at.operands[:i]), shown, *rest]
+        found = gradients(at.op(*operands, **at.static), shown, grad=1.5)
+        wanted = gradients(plain(direct, *rest, **static), direct, grad=1.5)
+        np.testing.assert_allclose(found, wanted, rtol=MODES_RTOL)
 
 
 DERIVATIVE_CHECKS = (

@@ -20,6 +20,7 @@ from tests.table.derivatives import (
     check_complex_step,
     check_each_operand,
     check_modes_agree,
+    check_reported,
     check_second_order,
     check_sweeps_agree,
     difference,
@@ -90,6 +91,13 @@ def test_complex_second_order_agrees_with_differences_of_the_first(case: Case) -
 @complex_numbers
 def test_complex_adjoint_has_shape_and_dtype_of_its_operand(case: Case) -> None:
     check_adjoint_fits(case, np.complex128)
+
+
+@pytest.mark.parametrize(
+    "case", parameters([c for c in DIFFERENTIABLE if c.op.report_only])
+)
+def test_operand_for_show_gets_the_plain_partial(case: Case) -> None:
+    check_reported(case)
 
 
 @pytest.mark.parametrize(
