@@ -11,6 +11,7 @@ from tensorgrad.core.modes import no_grad
 from tensorgrad.core.tensor import as_value
 from tensorgrad.errors import ArgumentError, explain
 from tensorgrad.nn.module import Module
+from tensorgrad.train.precision import in_dtype, model_dtype
 from tensorgrad.train.targets import Loss, check_examples, choose_loss, fit_labels
 
 __all__ = ["error_rate", "evaluate", "predict"]
@@ -20,11 +21,10 @@ BATCH_ROWS = 4096
 
 def outputs(model: Module, x: Array) -> Array:
     """Return what the model gives for each example, dropout off."""
-    parts = []
+    dtype = model_dtype(model)
+    chunks = (x[start : start + BATCH_ROWS] for start in range(0, len(x), BATCH_ROWS))
     with no_grad():
-        for start in range(0, len(x), BATCH_ROWS):
-            parts.append(as_value(model(x[start : start + BATCH_ROWS])))
-    return np.concatenate(parts) if len(parts) > 1 else np.asarray(parts[0])
+        return np.concatenate([as_value(model(in_dtype(c, dtype))) for c in chunks])
 
 
 def predict(model: Module, x: Any) -> Array:
@@ -64,7 +64,7 @@ def decide(model: Module, a: Array) -> Array:
     """Turn outputs into classes, as the head says."""
     head = getattr(model, "head", None)
     if head == "softmax":
-        return a.argmax(axis=-1)
+        return np.asarray(a.argmax(axis=-1))
     if head == "sigmoid":
         # Not "a < ½ is 0": the notes' rule sends a NaN to class 1.
         classes = (a >= 0.5).astype(np.int64)
@@ -119,7 +119,7 @@ def rate_of(model: Module, a: Array, y: Array) -> float:
             )
         )
     predicted = decide(model, a)
-    if model.head == "softmax":
+    if getattr(model, "head", None) == "softmax":
         labels = fit_labels("error_rate", y, "cross_entropy", a.shape[1:])
         truth = labels.argmax(axis=-1) if labels.ndim == 2 else labels
     else:
@@ -162,13 +162,14 @@ def evaluate(
     """
     x, y = check_examples("evaluate", x, y)
     compute, name = choose_loss(model, loss)
+    dtype = model_dtype(model)
     total = 0.0
     parts = []
     with no_grad():
         for start in range(0, len(x), BATCH_ROWS):
             rows = slice(start, start + BATCH_ROWS)
-            a = model(x[rows])
-            labels = fit_labels("evaluate", y[rows], name, a.shape[1:])
+            a = model(in_dtype(x[rows], dtype))
+            labels = fit_labels("evaluate", in_dtype(y[rows], dtype), name, a.shape[1:])
             total += float(as_value(compute(a, labels))) * len(labels)
             parts.append(as_value(a))
     rate = rate_of(model, np.concatenate(parts), y) if is_classifier(model) else None

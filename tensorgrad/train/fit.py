@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tensorgrad._typing import Array, Rng
-from tensorgrad.autodiff.transforms import gradients
 from tensorgrad.core.modes import no_grad
-from tensorgrad.core.tensor import as_value
+from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.data import minibatches
-from tensorgrad.errors import ArgumentError, GraphError, explain
+from tensorgrad.errors import ArgumentError, GraphError, ShapeError, explain
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.penalty import l2_penalty
 from tensorgrad.nn.scaling import learn_scaling
@@ -20,14 +21,18 @@ from tensorgrad.optim import Adam
 from tensorgrad.train.evaluation import evaluate
 from tensorgrad.train.history import History
 from tensorgrad.train.job import Job
+from tensorgrad.train.precision import (
+    in_dtype,
+    model_dtype,
+    warn_of_wide_cost,
+    warn_of_wide_data,
+)
 from tensorgrad.train.progress import make_progress
+from tensorgrad.train.settings import BATCH_SIZE, EPOCHS, LEARNING_RATE
 from tensorgrad.train.targets import Loss, check_examples, choose_loss, fit_labels
+from tensorgrad.train.threads import blas_threads, choose_threads, limited_threads
 
 __all__ = ["fit"]
-
-EPOCHS = 60
-BATCH_SIZE = 32
-LEARNING_RATE = 1e-3
 
 
 def fit(
@@ -55,7 +60,8 @@ def fit(
         Its parameters get new values and keep their identity.
     train, dev : tuple (x, y)
         x of shape (examples, features), y of shape (examples,) or (examples, outputs).
-        A memory-mapped x is read a batch at a time.
+        A memory-mapped x is read a batch at a time. Floats wider than the model's are
+        converted, with a warning.
     loss : str or callable, optional
         "cross_entropy", "log_loss", "mse", or a function of (prediction, labels). By
         default the head decides.
@@ -74,7 +80,7 @@ def fit(
         parameters of the best epoch. Needs ``dev``.
     checkpoint : path, optional
         Written after each epoch, atomically. If it exists, training goes on from it,
-        bit for bit as if it had not stopped.
+        bit for bit as if it had not stopped, on as many BLAS threads as it began with.
     rng : seed or Generator
         Order of the examples, and dropout.
     progress : bool
@@ -91,16 +97,22 @@ def fit(
     DataError
         If there is NaN or infinity in the data, or a label outside the classes.
     ShapeError
-        If data and model do not fit.
+        If data and model do not fit, or a loss of your own returns no single number.
     GraphError
         If the loss becomes NaN or infinite; the parameters are then those before the
         epoch.
     ArgumentError
-        If an argument is out of range.
+        If an argument is out of range, or no loss belongs to the head.
+    FileFormatError
+        If the checkpoint is damaged, or of another training.
 
     Notes
     -----
     The same seed gives the same bits on one machine, BLAS build and thread count.
+    Where threadpoolctl is installed (the extra ``fast``), small products run on one
+    BLAS thread, which is faster; the number is restored at the end.
+
+    The optimiser object is not changed; its state is in the history.
 
     Examples
     --------
@@ -115,29 +127,47 @@ def fit(
     _check_arguments(epochs, batch_size, lam, early_stopping, dev, compile)
     x, y = check_examples("fit", *train)
     compute, loss_name = choose_loss(model, loss)
+    shape = _output_shape(model, x)
+    y = fit_labels("fit", y, loss_name, shape)
+    if dev is not None:
+        x_dev, y_dev = check_examples("fit: dev", *dev)
+        dev = x_dev, fit_labels("fit: dev", y_dev, loss_name, shape)
+    dtype = model_dtype(model)
+    warn_of_wide_data(dtype, x=x, y=y)
+    file = None if checkpoint is None else Path(checkpoint)
     if standardise:
         learn_scaling(model, x)
-    y = fit_labels("fit", y, loss_name, _output_shape(model, x))
-    if dev is not None:
-        dev = check_examples("fit", *dev)
-    job = Job(model, optimizer or Adam(LEARNING_RATE), rng)
-    plan = Plan(x, y, compute, lam, batch_size)
-    if checkpoint is not None and Path(checkpoint).exists():
-        job.restore(Path(checkpoint))
-    history = job.history
-    with make_progress(epochs, enabled=progress) as report:
-        for epoch in range(len(history.train_loss), epochs):
-            if _is_done(history, early_stopping):
+    settings = {
+        "examples": len(x),
+        "batch_size": batch_size,
+        "lam": float(lam),
+        "loss": loss_name,
+        "standardise": bool(standardise),
+    }
+    job = Job(model, Adam(LEARNING_RATE) if optimizer is None else optimizer, rng)
+    job.settings = settings
+    job.threads = choose_threads(_largest_product(model, batch_size), blas_threads())
+    if file is not None and file.exists():
+        job.restore(file)
+    plan = Plan(x, y, compute, lam, batch_size, dtype)
+    with (
+        limited_threads(job.threads),
+        make_progress(epochs, enabled=progress) as report,
+    ):
+        if job.threads is not None:
+            report.note(f"BLAS threads: {job.threads}")
+        for epoch in range(len(job.history.train_loss), epochs):
+            if _is_done(job.history, early_stopping):
                 break
             _run_epoch(job, plan)
             if dev is not None:
                 _measure(job, dev, loss, keeps_best=early_stopping is not None)
-            report.update(epoch + 1, _figures(history))
-            if checkpoint is not None:
-                job.store(Path(checkpoint))
-    history.stopped_early = len(history.train_loss) < epochs
+            report.update(epoch + 1, _figures(job.history))
+            if file is not None:
+                job.store(file)
     job.finish()
-    return history
+    job.history.stopped_early = len(job.history.train_loss) < epochs
+    return job.history
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +179,7 @@ class Plan:
     loss: Loss
     lam: float
     batch_size: int
+    dtype: np.dtype[Any]
 
 
 def _run_epoch(job: Job, plan: Plan) -> None:
@@ -157,25 +188,39 @@ def _run_epoch(job: Job, plan: Plan) -> None:
     n = len(plan.x)
     before = job.arrays()
     total = 0.0
-    batches = minibatches(plan.x, plan.y, plan.batch_size, rng=job.shuffler)
-    for x, y in batches:
-        _freeze(x)
+    is_first = not job.history.train_loss
+    for x, y in minibatches(plan.x, plan.y, plan.batch_size, rng=job.shuffler):
+        x, y = in_dtype(x, plan.dtype), in_dtype(y, plan.dtype)  # noqa: PLW2901
+        # Read-only arrays that own their data need no guard in the graph.
+        x.flags.writeable = y.flags.writeable = False
         cost = plan.loss(model(x, rng=job.dropper), y)
         if plan.lam:
             cost = cost + l2_penalty(model, plan.lam, n)
-        value = float(as_value(cost))
+        value = _checked_cost(cost)
         if not isfinite(value):
             job.assign(before)
             raise _diverged(value, len(job.history.train_loss))
+        if is_first:
+            warn_of_wide_cost(cost, plan.dtype)
+            is_first = False
         total += value * len(x)
-        job.step(gradients(cost, job.parameters))
+        job.step(cost)
     job.history.train_loss.append(total / n)
 
 
-def _freeze(batch: Array) -> None:
-    """A read-only array that owns its data needs no guard in the graph."""
-    if batch.flags.owndata:
-        batch.flags.writeable = False
+def _checked_cost(cost: Any) -> float:
+    """Return the value of the cost, or say why it cannot be minimised."""
+    if not isinstance(cost, Tensor) or cost.shape != ():
+        came = f"shape {cost.shape}" if hasattr(cost, "shape") else repr(cost)
+        raise ShapeError(
+            explain(
+                "fit",
+                f"the loss returned a {type(cost).__name__} of {came}",
+                "one number, computed from the prediction: a Tensor of shape ()",
+                "Average over the examples, and use tg's functions or NumPy's",
+            )
+        )
+    return float(as_value(cost))
 
 
 def _diverged(value: float, epoch: int) -> GraphError:
@@ -195,10 +240,11 @@ def _measure(
     """Measure the dev set, and keep the parameters if they are the best so far."""
     history = job.history
     value, rate = evaluate(job.model, *dev, loss=loss)
+    is_best = value < min(history.dev_loss, default=inf)
     history.dev_loss.append(value)
     if rate is not None:
         history.dev_error.append(rate)
-    if keeps_best and value <= min(history.dev_loss):
+    if keeps_best and is_best:
         job.best = job.arrays()
         history.best_epoch = len(history.dev_loss) - 1
 
@@ -226,19 +272,33 @@ def _output_shape(model: Module, x: Array) -> tuple[int, ...]:
     return shape
 
 
+def _largest_product(model: Module, batch_size: int) -> int:
+    """Return the multiplications of the largest product with a weight."""
+    sizes = [t.size for t in model.parameters().values() if t.ndim >= 2]
+    return batch_size * max(sizes, default=0)
+
+
 def _check_arguments(
     epochs: int,
     batch_size: int,
     lam: float,
     patience: int | None,
     dev: Any,
-    compiled: str | bool,
+    compiled: Any,
 ) -> None:
     checks = (
-        (epochs >= 0, f"epochs={epochs}", "at least 0"),
-        (batch_size >= 1, f"batch_size={batch_size}", "at least 1"),
-        (lam >= 0, f"lam={lam}", "at least 0"),
-        (patience is None or patience >= 1, f"early_stopping={patience}", "at least 1"),
+        (_is_count(epochs, 0), f"epochs={epochs!r}", "an integer of at least 0"),
+        (
+            _is_count(batch_size, 1),
+            f"batch_size={batch_size!r}",
+            "an integer of at least 1",
+        ),
+        (_is_number(lam), f"lam={lam!r}", "a finite number of at least 0"),
+        (
+            patience is None or _is_count(patience, 1),
+            f"early_stopping={patience!r}",
+            "an integer of at least 1, or None",
+        ),
         (
             patience is None or dev is not None,
             "early_stopping without a dev set",
@@ -253,3 +313,13 @@ def _check_arguments(
     for is_right, came, expected in checks:
         if not is_right:
             raise ArgumentError(explain("fit", came, expected, "Correct the argument"))
+
+
+def _is_count(value: Any, least: int) -> bool:
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return is_integer and bool(value >= least)
+
+
+def _is_number(value: Any) -> bool:
+    is_real = isinstance(value, (int, float, np.integer, np.floating))
+    return is_real and bool(0 <= value < inf)

@@ -9,55 +9,71 @@ from typing import Any
 import numpy as np
 
 from tensorgrad._typing import Array, Rng
-from tensorgrad.core.tensor import Tensor
+from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.errors import FileFormatError, explain
+from tensorgrad.nn.arguments import make_generator
 from tensorgrad.nn.module import Module
 from tensorgrad.serial import read, save
 from tensorgrad.train.history import History
-from tensorgrad.tree import PathDict, assign, flatten, unflatten
+from tensorgrad.tree import assign, flatten, unflatten
 
 __all__ = ["Job"]
 
 _FORMAT = "tensorgrad training 1"
+_FIGURES = ("train_loss", "dev_loss", "dev_error")
 
 
 class Job:
-    """Parameters, optimiser state, generators and history of one training."""
+    """Parameters, optimiser state, generators and history of one training.
+
+    ``settings`` are numbers and names that a continued training has to share with the
+    one that was interrupted; ``threads`` it takes over.
+    """
 
     __slots__ = (
         "best",
         "dropper",
         "history",
         "model",
+        "named",
         "optimizer",
-        "parameters",
+        "params",
+        "settings",
         "shuffler",
         "state",
+        "threads",
     )
 
     def __init__(self, model: Module, optimizer: Any, rng: Rng) -> None:
         self.model = model
+        self.named: dict[str, Tensor] = model.parameters()
+        self.params = as_tree(self.named)
         self.optimizer = optimizer
-        self.parameters: dict[str, Tensor] = model.parameters()
-        self.state = optimizer.init(self.arrays())
+        self.state = optimizer.init(self.params)
         # Two streams, so that adding dropout does not change the order of examples.
-        self.shuffler, self.dropper = np.random.default_rng(rng).spawn(2)
+        self.shuffler, self.dropper = make_generator("fit", rng).spawn(2)
         self.history = History()
         self.best: dict[str, Array] | None = None
+        self.settings: dict[str, Any] = {}
+        self.threads: int | None = None
 
-    def arrays(self) -> PathDict:
-        """Return the parameters' values; they are never written, so no copies."""
-        return PathDict((path, t.numpy()) for path, t in self.parameters.items())
+    def arrays(self) -> dict[str, Array]:
+        """Return the parameters' values by path; they are never written: no copies."""
+        return {path: as_value(t) for path, t in self.named.items()}
 
     def assign(self, arrays: dict[str, Array]) -> None:
         """Give the parameters new values."""
-        for path, t in self.parameters.items():
+        for path, t in self.named.items():
             assign(t, arrays[path])
 
-    def step(self, grads: dict[str, Array]) -> None:
-        """Take one step of the optimiser."""
-        arrays, self.state = self.optimizer.update(grads, self.state, self.arrays())
-        self.assign(arrays)
+    def step(self, cost: Tensor) -> None:
+        """Take one step of the optimiser down the gradient of the cost."""
+        grads = gradients(cost, self.params)
+        values = as_tree(self.arrays())
+        new, self.state = self.optimizer.update(grads, self.state, values)
+        for t, value in zip(self.named.values(), flatten(new)[0], strict=True):
+            assign(t, value)
 
     def finish(self) -> None:
         """Give the model the best parameters, if any were kept, and fill the history."""
@@ -83,17 +99,28 @@ class Job:
             "parameters": as_tree(self.arrays()),
             "optimizer": flatten(self.state)[0],
             "best": as_tree(self.best or {}),
+            # As arrays: JSON has no infinity.
+            "history": {name: np.array(getattr(history, name)) for name in _FIGURES},
         }
-        figures = {
-            name: getattr(history, name)
-            for name in ("train_loss", "dev_loss", "dev_error", "best_epoch")
+        metadata = {
+            "format": _FORMAT,
+            "settings": self.settings,
+            "threads": self.threads,
+            "best_epoch": history.best_epoch,
+            **self._generators(),
         }
-        metadata = {"format": _FORMAT, "history": figures, **self._generators()}
-        save(path, tree, metadata=metadata)
+        save(path, tree, metadata)
 
     def restore(self, path: Path) -> None:
-        """Continue from a file that `store` wrote for the same model and optimiser."""
-        arrays, metadata = read(path)
+        """Continue from a file that `store` wrote for the same training.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is damaged, or of another training; nothing is changed then.
+        """
+        content = read(path)
+        metadata = content.metadata
         if metadata.get("format") != _FORMAT:
             raise FileFormatError(
                 explain(
@@ -103,59 +130,76 @@ class Job:
                     "Name another file, or remove this one to start afresh",
                 )
             )
-        parts: dict[str, dict[str, Array]] = {
-            "parameters": {},
-            "optimizer": {},
-            "best": {},
-        }
-        for name, array in arrays.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = array
-        self._check(parts, path)
+        parts = _parts(content.arrays)
+        self._check(parts, metadata, path)
         found, structure = flatten(self.state)
-        leaves = [parts["optimizer"][str(i)] for i in range(len(found))]
-        self.state = unflatten(
-            structure,
-            [
-                new if isinstance(old, np.ndarray) else type(old)(new.item())
-                for old, new in zip(found, leaves, strict=True)
-            ],
-        )
+        saved = [parts["optimizer"][str(i)] for i in range(len(found))]
+        leaves = [
+            new if isinstance(old, np.ndarray) else type(old)(new.item())
+            for old, new in zip(found, saved, strict=True)
+        ]
+        self.state = unflatten(structure, leaves)
         self.assign(parts["parameters"])
         self.best = parts["best"] or None
         for name in ("shuffler", "dropper"):
             getattr(self, name).bit_generator.state = json.loads(metadata[name])
-        for name, value in metadata["history"].items():
-            setattr(self.history, name, value)
+        for name in _FIGURES:
+            setattr(self.history, name, parts["history"][name].tolist())
+        self.history.best_epoch = metadata["best_epoch"]
+        self.threads = metadata["threads"]
 
-    def _check(self, parts: dict[str, dict[str, Array]], path: Path) -> None:
-        expected = {name: t.shape for name, t in self.parameters.items()}
-        came = {name: a.shape for name, a in parts["parameters"].items()}
-        n_state = len(flatten(self.state)[0])
-        if came != expected or len(parts["optimizer"]) != n_state:
-            differing = sorted(
-                name
-                for name in {*expected, *came}
-                if expected.get(name) != came.get(name)
-            )
+    def _check(
+        self, parts: dict[str, dict[str, Array]], metadata: dict[str, Any], path: Path
+    ) -> None:
+        """Refuse the file of another training, saying what differs."""
+        saved = metadata.get("settings", {})
+        state = {
+            str(i): np.asarray(leaf) for i, leaf in enumerate(flatten(self.state)[0])
+        }
+        wanted = [("parameters", self.arrays()), ("optimizer", state)]
+        if parts["best"]:
+            wanted.append(("best", self.arrays()))
+        differing = [
+            f"{name}: {saved.get(name)} there, {value} here"
+            for name, value in self.settings.items()
+            if saved.get(name) != value
+        ]
+        for part, arrays in wanted:
+            here = {name: (a.shape, a.dtype) for name, a in arrays.items()}
+            there = {name: (a.shape, a.dtype) for name, a in parts[part].items()}
+            names = sorted(here.keys() | there.keys())
+            differing += [
+                f"{part}.{name}" for name in names if here.get(name) != there.get(name)
+            ]
+        if differing:
             raise FileFormatError(
                 explain(
                     "fit",
-                    f"checkpoint={str(path)!r} of another training (differing: "
-                    f"{differing[:3] or 'the optimiser state'})",
-                    "the model and optimiser that wrote it",
-                    "Use the same model and optimiser, or remove the file",
+                    f"checkpoint={str(path)!r} of another training "
+                    f"({'; '.join(differing[:3])})",
+                    "the data, model and optimiser that wrote it",
+                    "Use the same ones, or remove the file to start afresh",
                 )
             )
 
 
-def as_tree(arrays: dict[str, Array]) -> dict[str, Any]:
+def _parts(arrays: dict[str, Array]) -> dict[str, dict[str, Array]]:
+    parts: dict[str, dict[str, Array]] = {
+        name: {} for name in ("parameters", "optimizer", "best", "history")
+    }
+    for name, array in arrays.items():
+        part, _, rest = name.partition(".")
+        parts.setdefault(part, {})[rest] = array
+    return parts
+
+
+def as_tree(named: dict[str, Any]) -> dict[str, Any]:
     """Nest a dict of paths, since a key of a tree may not contain a dot."""
     tree: dict[str, Any] = {}
-    for path, array in arrays.items():
+    for path, leaf in named.items():
         *outer, last = path.split(".")
         at = tree
         for key in outer:
             at = at.setdefault(key, {})
-        at[last] = array
+        at[last] = leaf
     return tree

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 __all__ = ["Progress", "make_progress"]
@@ -22,6 +21,9 @@ class Progress(Protocol):
     def update(self, epoch: int, figures: dict[str, float]) -> None:
         """Report one finished epoch, counted from 1."""
 
+    def note(self, text: str) -> None:
+        """Say something that is no figure."""
+
 
 class Silence:
     """Report nothing."""
@@ -33,6 +35,9 @@ class Silence:
         return None
 
     def update(self, epoch: int, figures: dict[str, float]) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
         """Say nothing."""
 
 
@@ -59,6 +64,9 @@ class Lines:
                 flush=True,
             )
 
+    def note(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
 
 class Bar:
     """Report on a tqdm bar."""
@@ -69,17 +77,15 @@ class Bar:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.bar.close()
 
     def update(self, epoch: int, figures: dict[str, float]) -> None:
         self.bar.set_postfix_str(written(figures), refresh=False)
         self.bar.update(epoch - self.bar.n)
+
+    def note(self, text: str) -> None:
+        self.bar.write(text, file=self.bar.fp)
 
 
 def written(figures: dict[str, float]) -> str:

@@ -91,7 +91,9 @@ def sweep(
         raise ArgumentError(
             explain("sweep", "no lam", "at least one", "Try lams=[0, 0.1, 1, 10]")
         )
-    models, train_scores, dev_scores = [], [], []
+    models = []
+    train_scores: list[float] = []
+    dev_scores: list[float] = []
     for lam in lams:
         candidate = copy.deepcopy(model)
         fit(candidate, train, dev, lam=lam, **options)

@@ -119,7 +119,9 @@ def _check_finite(caller: str, name: str, values: Array) -> None:
         bad = ~np.isfinite(chunk)
         if bad.any():
             spot = tuple(int(i) for i in np.argwhere(bad)[0])
-            where = f"row {start + spot[0]}" + "".join(f", column {i}" for i in spot[1:])
+            where = f"row {start + spot[0]}" + "".join(
+                f", column {i}" for i in spot[1:]
+            )
             raise DataError(
                 explain(
                     caller,
@@ -151,7 +153,7 @@ def fit_labels(
                 "Use a softmax head for classes numbered from 0, or one-hot labels",
             )
         )
-    if loss_name == "log_loss" and y.size and not (0 <= y.min() and y.max() <= 1):
+    if loss_name == "log_loss" and y.size and (y.min() < 0 or y.max() > 1):
         raise DataError(
             explain(
                 caller,
@@ -179,7 +181,7 @@ def _class_labels(caller: str, y: Array, n_classes: int) -> Array:
                 "Number them: labels, y = np.unique(y, return_inverse=True)",
             )
         )
-    if y.size and not (0 <= y.min() and y.max() < n_classes):
+    if y.size and (y.min() < 0 or y.max() >= n_classes):
         raise DataError(
             explain(
                 caller,
