@@ -219,8 +219,8 @@ def _pass_on(
             continue
         try:
             share = pull(g, saved, extra) if not op.is_variadic else pull(g, saved, extra, i)
-            if avals is not None and avals[i] is not None:
-                share = fit(share, avals[i])
+            if avals is not None and (like := avals[i]) is not None:
+                share = fit(share, like)
         except TensorgradError:
             raise
         except Exception as error:
@@ -235,7 +235,9 @@ def _pass_on(
 def _gather(node: Node, g: Any, state: Adjoints) -> None:
     """Put the cotangent of one output into its place in the list for all outputs."""
     (parent,) = node.parents
-    static = node.extra.static
+    assert parent is not None
+    assert node.extra is not None
+    static: Any = node.extra.static
     shares = state.pending.get(parent)
     if shares is None:
         shares = state.pending[parent] = [None] * static["count"]

@@ -25,7 +25,7 @@ from tensorgrad.ops.shaping import astype, reshape
 __all__ = ["fit", "pullback", "restore", "short_pulls", "without_grad"]
 
 
-def pullback(op: Op, i: int) -> Callable[[Any, Any, Extra | None], Any] | None:
+def pullback(op: Op, i: int) -> Callable[..., Any] | None:
     """Return the function that gives operand ``i`` its share, or None for none."""
     key = ("pull", 0 if op.is_variadic else i)
     try:

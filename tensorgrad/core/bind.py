@@ -33,6 +33,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from math import prod
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -293,12 +294,12 @@ def guarded(array: Any, op: Op, guards: list[Guard], mode: Mode) -> Any:
 
 def creating_line() -> str | None:
     """Return file and line of the innermost frame outside this package."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     package = __name__.split(".", maxsplit=1)[0] + "."
     while frame is not None:
         if not frame.f_globals.get("__name__", "").startswith(package):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 

@@ -8,7 +8,7 @@ finished graph has no cycles and is freed by reference counting.
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 if TYPE_CHECKING:
     from tensorgrad.core.aval import Aval
@@ -39,6 +39,7 @@ class Extra:
         self.name: str | None = None
 
 
+@final
 class Node:
     """One application of an op.
 
@@ -60,6 +61,7 @@ class Node:
         return f"<node {self.number}: {self.op.name}>"
 
 
+@final
 class Leaf:
     """Where a graph starts: a parameter, an input, or a constant Tensor.
 
@@ -68,10 +70,10 @@ class Leaf:
     """
 
     __slots__ = ("escaped", "grad", "name", "number", "requires_grad", "traced")
-    op = None
+    op: Any = None
     parents: tuple[()] = ()
-    saved = None
-    extra = None
+    saved: Any = None
+    extra: Extra | None = None
 
     def __init__(
         self,

@@ -256,11 +256,11 @@ def static_defaults(op: Op) -> dict[str, Any]:
     first = 0 if op.is_variadic else len(op.operands)
     names = code.co_varnames[first:n]
     found = dict.fromkeys(names, inspect.Parameter.empty)
-    defaults = op.forward.__defaults__ or ()  # type: ignore[attr-defined]
+    defaults = op.forward.__defaults__ or ()
     found.update(zip(code.co_varnames[n - len(defaults) : n], defaults, strict=True))
     by_keyword = code.co_varnames[n : n + code.co_kwonlyargcount]
     found.update(dict.fromkeys(by_keyword, inspect.Parameter.empty))
-    found.update(op.forward.__kwdefaults__ or {})  # type: ignore[attr-defined]
+    found.update(op.forward.__kwdefaults__ or {})
     return found
 
 
@@ -288,7 +288,7 @@ def _plain(op: Op) -> Callable[..., Any]:
 def _with_static(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
     n = len(op.operands)
     names = tuple(statics)
-    n_by_position = op.forward.__code__.co_argcount - n  # type: ignore[attr-defined]
+    n_by_position = op.forward.__code__.co_argcount - n
     missing = inspect.Parameter.empty
     required = frozenset(k for k, v in statics.items() if v is missing)
 
