@@ -211,7 +211,7 @@ def _pass_on(
         if parent is None or parent not in active:
             continue
         if i in op.report_only:
-            if state.has_inner_target():
+            if parent in state.reached or state.has_inner_target():
                 _report(node, i, g, saved, state)
             continue
         pull = pullback(op, i)

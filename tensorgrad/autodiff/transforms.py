@@ -101,6 +101,7 @@ def gradients(
 def _targets(wrt: Tree) -> tuple[list[Tensor], Any]:
     """Return the targets, and what rebuilds their structure: a fast way for flat ones."""
     kind = type(wrt)
+    structure: Any
     if kind is Tensor:
         targets, structure = [wrt], Tensor
     elif kind is dict and all(type(t) is Tensor for t in wrt.values()):
@@ -271,18 +272,25 @@ def _finished(adjoint: Any, target: Tensor, *, create_graph: bool) -> Any:
 
 
 def _unalias(results: list[Any], *others: Any) -> None:
-    """Copy what is a view or is handed out twice: results belong to the caller."""
+    """Copy what is shared or handed out twice: results belong to the caller.
+
+    A view of all of a fresh array, as the transpose of a product, is nobody else's.
+    """
     seen = {id(other) for other in others}
     for i, result in enumerate(results):
         if type(result) is not np.ndarray:
             continue
-        if (
-            result.base is not None
-            or id(result) in seen
-            or not result.flags.writeable
-        ):
+        base = result.base
+        is_shared = id(result) in seen or not result.flags.writeable
+        if base is not None and not is_shared:
+            is_whole = type(base) is np.ndarray and base.size == result.size
+            is_shared = not is_whole or id(base) in seen
+        if is_shared:
             results[i] = result = result.copy(order="K")  # noqa: PLW2901
+            base = None
         seen.add(id(result))
+        if base is not None:
+            seen.add(id(base))
 
 
 def backward(output: Tensor, grad: Any = None) -> None:

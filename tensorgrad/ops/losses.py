@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad._typing import Shape
+from tensorgrad._typing import Array, Shape
 from tensorgrad.core.aval import Aval
 from tensorgrad.core.bind import bind
 from tensorgrad.core.modes import MODE
 from tensorgrad.core.pool import scratch
 from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, explain
-from tensorgrad.ops.activations import log_softmax
+from tensorgrad.ops.activations import (
+    holomorphic_softplus,
+    largest,
+    log_softmax,
+    total,
+)
 from tensorgrad.ops.arithmetic import safe_multiply
 from tensorgrad.ops.compare import where
 from tensorgrad.ops.entry import Domain, Example, custom
@@ -90,6 +95,8 @@ log_loss_of_probabilities = custom(
 
 def _log_loss_of_logits(z: Any, a: Any, y: Any, n: int) -> Any:
     """Return (1/n) Σ max(z, 0) − y z + log(1 + e^−|z|), which does not overflow."""
+    if z.dtype.kind == "c":
+        return np.add.reduce(holomorphic_softplus(z) - y * z, axis=None) / n
     total, work = scratch(z), scratch(z)
     np.maximum(z, 0, out=total)
     np.multiply(z, y, out=work)
@@ -228,26 +235,52 @@ cross_entropy_of_probabilities = custom(
 )
 
 
-def _cross_entropy_of_logits(z: Any, a: Any, y: Any, n: int, axis: int) -> Any:
-    """Return (1/n) Σ (Σ_k y_k) logsumexp(z) − Σ_k y_k z_k, in few passes."""
-    top = np.maximum.reduce(z, axis=axis, keepdims=True)
-    shifted = z - top
+def _cross_entropy_of_logits(
+    z: Any, a: Any, y: Any, n: int, axis: int, one_hot: bool = False
+) -> Any:
+    """Return (1/n) Σ (Σ_k y_k) logsumexp(z) − Σ_k y_k z_k."""
+    if one_hot and a.dtype.kind == "f":
+        rows = _rows_of_one_hot(a, y, axis)
+        if rows is not None:
+            return np.asarray(np.add.reduce(rows, axis=None) / n, dtype=z.dtype)[()]
+    shifted = z - largest(z, axis)
     gain = np.add.reduce(np.where(y == 0, 0, y * shifted), axis=None)
     np.exp(shifted, out=shifted)
-    total = np.log(np.add.reduce(shifted, axis=axis))
-    weight = np.add.reduce(y, axis=axis)
-    loss = (np.add.reduce(weight * total, axis=None) - gain) / n
+    spread = np.log(total(shifted, axis))
+    loss = (np.add.reduce(total(y, axis) * spread, axis=None) - gain) / n
     return np.asarray(loss, dtype=z.dtype)[()]
 
 
-def _entropy_adjoint(a: Any, y: Any, axis: int) -> Any:
-    """a Σy − y; just a − y where the labels of an example sum to one."""
-    weight = sum_op(y, axis=axis, keepdims=True)
-    values = as_value(weight)
-    if isinstance(values, np.ndarray) and not isinstance(weight, Tensor):
-        if (values == 1).all():
-            return a - y
-    return a * weight - y
+def _rows_of_one_hot(a: Array, y: Array, axis: int) -> Array | None:
+    """Return −log of each example's probability, or None where that underflows.
+
+    A probability near 1 has no digits left to tell how near: there −log a is formed
+    from the other classes' probabilities, −log(1 − Σ a_j), which keep theirs.
+    """
+    letters = list(range(a.ndim))
+    kept = [k for k in letters if k != axis]
+    chosen = np.einsum(a, letters, y, letters, kept)
+    if not chosen.min(initial=1.0) >= np.finfo(a.dtype).tiny:
+        return None
+    others = np.einsum(a, letters, 1 - y, letters, kept)
+    is_likely = chosen >= 0.5
+    far = np.log(np.where(is_likely, 1, chosen))
+    near = np.log1p(np.where(is_likely, -others, 0))
+    return -(far + near)  # type: ignore[no-any-return]
+
+
+def _is_one_hot(y: Any, axis: int) -> bool:
+    """Tell whether each example has one label, with weight 1."""
+    if isinstance(y, Tensor):
+        return False
+    return bool(((y == 0) | (y == 1)).all() and (total(y, axis) == 1).all())
+
+
+def _entropy_adjoint(a: Any, y: Any, axis: int, one_hot: bool) -> Any:
+    """Return a Σy − y, which is a − y where the labels of an example sum to one."""
+    if one_hot:
+        return a - y
+    return a * sum_op(y, axis=axis, keepdims=True) - y
 
 
 _PROBABILITIES = np.exp(_LOGITS) / np.exp(_LOGITS).sum(axis=1, keepdims=True)
@@ -256,12 +289,17 @@ cross_entropy_of_logits = custom(
     "cross_entropy_of_logits",
     _cross_entropy_of_logits,
     vjp=(
-        lambda g, a, y, n, axis: _share(_entropy_adjoint(a, y, axis), g, n),
+        lambda g, a, y, n, axis, one_hot: _share(
+            _entropy_adjoint(a, y, axis, one_hot), g, n
+        ),
         lambda g, a, y, n: g * _entropy_partial_a(a, y, n),
         lambda g, z, n, axis: log_softmax(z, axis=axis) * (g * (-1.0 / n)),
     ),
     jvp=(
-        lambda t, a, y, n, axis: sum_op(t * _entropy_adjoint(a, y, axis)) * (1.0 / n),
+        lambda t, a, y, n, axis, one_hot: sum_op(
+            t * _entropy_adjoint(a, y, axis, one_hot)
+        )
+        * (1.0 / n),
         None,
         lambda t, z, n, axis: sum_op(t * log_softmax(z, axis=axis)) * (-1.0 / n),
     ),
@@ -337,7 +375,7 @@ def cross_entropy(a: Any, y: Any, example_axis: int = 0) -> Any:
         return bind(
             cross_entropy_of_logits.op,
             (origin.arrived(), a, y),
-            {"n": n, "axis": axis},
+            {"n": n, "axis": axis, "one_hot": _is_one_hot(y, axis)},
         )
     return cross_entropy_of_probabilities(a, y, n=n)
 
@@ -414,21 +452,19 @@ def _one_hot(a: Any, y: Any, axis: int) -> Any:
 
 def _at_least_float(a: Any) -> np.dtype[Any]:
     dtype = np.asarray(a).dtype
-    return dtype if dtype.kind == "f" else np.dtype(float)
+    return dtype if dtype.kind in "fc" else np.dtype(float)
 
 
 def _checked(name: str, a: Any, y: Any, example_axis: int) -> tuple[Any, Any, int]:
     """Return prediction, labels in its dtype, and the number of examples."""
     if not isinstance(a, Tensor):
         a = np.asarray(a, dtype=_at_least_float(a))
-    if a.dtype.kind == "c":
-        raise DTypeError(
-            explain(name, f"dtype {a.dtype}", "real numbers", "Use abs or the real part")
-        )
     if not isinstance(y, Tensor):
         y = np.asarray(y)
-        if y.dtype != a.dtype and y.dtype.kind in "biuf":
-            y = y.astype(a.dtype)
+        dtype = a._value.dtype if isinstance(a, Tensor) else a.dtype
+        if y.dtype != dtype and y.dtype.kind in "biuf":
+            # Labels are real also where a complex step goes through the loss.
+            y = y.astype(dtype.type(0).real.dtype)
     if a.shape != y.shape:
         raise ShapeError(
             explain(

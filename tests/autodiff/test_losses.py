@@ -188,3 +188,32 @@ def test_differentiable_labels_get_their_gradient() -> None:
     y = tg.tensor([0.25, 0.5])
     dy = tg.gradients(tg.log_loss(tg.sigmoid(z), y), y)
     np.testing.assert_allclose(dy, -z.numpy() / 2)
+
+
+def test_a_confident_one_hot_loss_keeps_its_relative_digits() -> None:
+    J = tg.cross_entropy(tg.softmax(tg.tensor([[40.0, 0.0, -1.0]])), [0])
+    np.testing.assert_allclose(J.item(), np.exp(-40.0) + np.exp(-41.0), rtol=1e-14)
+
+
+def test_one_hot_and_soft_labels_take_different_ways_to_the_same_loss() -> None:
+    rng = np.random.default_rng(5)
+    a = tg.softmax(tg.tensor(rng.normal(size=(20, 4)) * 5))
+    hot = np.eye(4)[rng.integers(0, 4, 20)]
+    one, soft = (tg.cross_entropy(a, y).item() for y in (hot, hot * (1 + 1e-15)))
+    np.testing.assert_allclose(one, soft, rtol=1e-13)
+
+
+def test_a_complex_step_goes_through_the_losses() -> None:
+    rng = np.random.default_rng(6)
+    z, d = rng.normal(size=(2, 5, 3))
+    y, labels_ = labels((5, 3)), rng.integers(0, 3, 5)
+    for activation, loss, truth in (
+        (tg.sigmoid, tg.log_loss, y),
+        (tg.softmax, tg.cross_entropy, labels_),
+    ):
+        t = tg.tensor(z)
+        slope = np.vdot(tg.gradients(loss(activation(t), truth), t), d)
+        step = 1e-30
+        plain = loss(activation(z + 1j * step * d), truth).imag / step
+        graph = loss(activation(tg.tensor(z + 1j * step * d)), truth).numpy().imag / step
+        np.testing.assert_allclose([plain, graph], slope, rtol=1e-13)
