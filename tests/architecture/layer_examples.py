@@ -51,6 +51,14 @@ array([2., 4.])
 >>> np.sum(tensor([1.0, 2.0])).item()
 3.0
 """,
+    "serial": """
+>>> import pathlib, tempfile
+>>> from tensorgrad.serial import load, save
+>>> with tempfile.TemporaryDirectory() as folder:
+...     save(pathlib.Path(folder) / "a.npz", {"w": np.array([1.0])})
+...     load(pathlib.Path(folder) / "a.npz", {"w": np.zeros(1)})
+{'w': array([1.])}
+""",
     "nn": """
 >>> from tensorgrad.nn import Dense
 >>> Dense(2, 3, rng=0)(np.ones((4, 2))).shape
