@@ -20,8 +20,11 @@ Tree: TypeAlias = Any
 A recursive alias would reject the user's own module classes, hence `Any`.
 """
 
-Rng: TypeAlias = int | np.random.Generator | None
-"""A seed, a generator, or None where the caller wants no randomness."""
+Rng: TypeAlias = "int | np.random.Generator | None"
+"""A seed, a generator, or None where the caller wants no randomness.
+
+In quotes, since looking ``np.random`` up would import it: a third of the whole import.
+"""
 
 ArrayLike: TypeAlias = Array | Scalar | Sequence[Any]
 Params: TypeAlias = Mapping[str, Any]
