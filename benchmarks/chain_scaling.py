@@ -14,9 +14,11 @@ import argparse
 import gc
 import importlib
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
@@ -275,16 +277,22 @@ def _collector(*, on: bool) -> Iterator[None]:
 def measure_import(launches: int) -> float:
     """Return the milliseconds of ``import tensorgrad`` after ``import numpy``, median.
 
-    The first launch, which may have to compile to bytecode, does not count.
+    The first launch compiles to bytecode, in a directory of its own, and does not
+    count. The others find it there, also where Python is told to write none.
     """
-    return statistics.median([_time_import() for _ in range(launches + 1)][1:])
+    with tempfile.TemporaryDirectory() as bytecode:
+        times = [_time_import(bytecode) for _ in range(launches + 1)]
+    return statistics.median(times[1:])
 
 
-def _time_import() -> float:
+def _time_import(bytecode: str) -> float:
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-X", "importtime", "-c"]
     done = subprocess.run(
         [*command, "import numpy; import tensorgrad"],
         cwd=ROOT,
+        env=environment,
         check=True,
         stderr=subprocess.PIPE,
         text=True,
