@@ -47,7 +47,7 @@ def linear(
     name: str,
     forward: Callable[..., Any],
     *,
-    T: Rule | tuple[Rule | None, ...],  # noqa: N803  # the transpose, as in mathematics
+    T: Rule | tuple[Rule | None, ...],  # the transpose, as in mathematics
     **facts: Any,
 ) -> OpFunction:
     """Make an op that is linear in each operand; ``T`` has one transpose for each."""
