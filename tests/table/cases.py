@@ -52,20 +52,22 @@ class Point:
     """Operands and static arguments, as `bind` takes them.
 
     ``moving`` counts the operands that are arrays of floating or complex numbers: those
-    by which a derivative is asked for.
+    by which a derivative is asked for. ``shown`` counts those for show (losses from
+    logits), which are made anew of operand 0 wherever it moves.
     """
 
     op: Op
     operands: tuple[Any, ...]
     static: dict[str, Any]
     moving: tuple[int, ...]
+    shown: tuple[int, ...] = ()
 
     def __call__(self, *moved: Any) -> Any:
         """Apply the op, with other values or Tensors for the operands that move."""
         operands = list(self.operands)
         for i, value in zip(self.moving, moved, strict=True):
             operands[i] = value
-        for i in self.op.report_only:
+        for i in self.shown:
             operands[i] = activation_of(self.op, operands[0], self.static)
         return self.op(*operands, **self.static)
 
@@ -164,13 +166,14 @@ def point(case: Case, dtype: Any = np.float64) -> Point:
         operands = filled(case, dtype, rng)
         is_complex = np.dtype(dtype).kind == "c"
         if is_complex or kink_distance(op, operands, static) >= KINK_DISTANCE:
-            return Point(op, operands, static, moving_operands(op, operands))
+            moving = moving_operands(op, operands)
+            return Point(op, operands, static, moving, op.report_only)
     # Values written in the example lie on a kink: they stay, the filled shapes move.
     moving = tuple(
         i for i in moving_operands(op, operands) if is_shape(case.example.operands[i])
     )
     assert moving != moving_operands(op, operands), f"{case.name}: kinks everywhere"
-    return Point(op, operands, static, moving)
+    return Point(op, operands, static, moving, op.report_only)
 
 
 def moving_operands(op: Op, operands: Sequence[Any]) -> tuple[int, ...]:
