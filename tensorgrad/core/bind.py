@@ -152,12 +152,17 @@ def _reusable(op: Op, values: list[Any]) -> Any:
 
 def _operand(op: Op, arg: Any) -> Any:
     """Accept arrays and scalars; turn sequences of numbers into arrays."""
-    if isinstance(arg, (_ndarray, bool, int, float, complex, np.generic, Aval)):
+    if type(arg) is _ndarray and arg.dtype.kind in "biufc":
+        return arg
+    if isinstance(arg, (bool, int, float, complex, Aval)):
         return arg
     if arg is None and op.has_optional_operands:
         return None
+    if getattr(arg, "__array_priority__", 0) > 0 and isinstance(arg, _ndarray):
+        # Masked arrays and matrices: operators mean something else for them.
+        raise operand_error(op, arg)
     try:
-        array = np.asarray(arg)
+        array = arg if isinstance(arg, np.generic) else np.asarray(arg)
     except TensorgradError:
         raise
     except Exception as error:
@@ -172,8 +177,9 @@ def operand_error(op: Op, arg: Any) -> DTypeError:
     return DTypeError(
         explain(
             op.name,
-            f"an operand of type {type(arg).__name__}",
-            "a Tensor, an array or a number",
+            f"an operand of type {type(arg).__name__}"
+            + (f" and dtype {arg.dtype}" if isinstance(arg, _ndarray) else ""),
+            "a Tensor, an array of numbers or a number",
             "Convert it first; Tensors in a list are joined by np.stack",
         )
     )
@@ -192,6 +198,8 @@ def _record(
     if type(out) is not _ndarray and type(out) is not Aval:
         out = np.asarray(out)
         is_scalar = True
+    if out.dtype.kind == "O":
+        raise operand_error(op, out)
     if not mode.record:
         result = wrap(out, None)
     else:

@@ -23,8 +23,8 @@ from tensorgrad.ops import TABLE
 __all__ = ["adapt", "put_out", "refuse_option"]
 
 _astype = TABLE["astype"]
-# Memory order and subclasses say nothing about values.
-_IMMATERIAL = frozenset({"subok", "device", "copy", "optimize", "stable"})
+# Memory order, subclasses and algorithms say nothing about values.
+_IMMATERIAL = frozenset({"subok", "device", "copy", "optimize", "stable", "kind"})
 
 
 def adapt(numpy_function: Any, function: OpFunction) -> Callable[..., Any]:
@@ -43,8 +43,14 @@ def adapt(numpy_function: Any, function: OpFunction) -> Callable[..., Any]:
         return _adapted(numpy_function.__name__, function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == n_operands and kwargs.keys() <= known:
+        n_args = len(args)
+        if n_args == n_operands and kwargs.keys() <= known:
             return function(*args, **kwargs)
+        names = _positions(numpy_function, function)
+        if n_operands < n_args <= n_operands + len(names) and kwargs.keys() <= known:
+            named = dict(zip(names, args[n_operands:], strict=False))
+            if not named.keys() & kwargs.keys():
+                return function(*args[:n_operands], **named, **kwargs)
         operands, options = _sorted_arguments(numpy_function, n_operands, args, kwargs)
         return _with_options(numpy_function.__name__, function, operands, options)
 
@@ -66,6 +72,30 @@ def _adapted(name: str, function: OpFunction) -> Callable[..., Any]:
     call.__name__ = call.__qualname__ = function.__name__
     call.__doc__ = function.__doc__
     return call
+
+
+@lru_cache(maxsize=512)
+def _positions(numpy_function: Any, function: OpFunction) -> tuple[str, ...]:
+    """Return the static arguments that NumPy's positions after the operands stand for.
+
+    Up to the first that the op does not have, such as ``out``.
+    """
+    op = function.op
+    statics = static_defaults(op)
+    try:
+        parameters = list(_signature(numpy_function).parameters.values())
+    except ValueError:
+        return ()
+    names = []
+    for parameter in parameters[1 if op.is_variadic else len(op.operands) :]:
+        is_positional = parameter.kind in (
+            parameter.POSITIONAL_ONLY,
+            parameter.POSITIONAL_OR_KEYWORD,
+        )
+        if not is_positional or parameter.name not in statics:
+            break
+        names.append(parameter.name)
+    return tuple(names)
 
 
 @lru_cache(maxsize=512)

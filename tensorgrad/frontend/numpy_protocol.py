@@ -16,7 +16,7 @@ import numpy as np
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import DTypeError, UnsupportedError, explain
 from tensorgrad.frontend import constants, functional
-from tensorgrad.frontend.assignment import convert
+from tensorgrad.frontend.assignment import convert, plain_index, store
 from tensorgrad.frontend.calls import adapt, put_out, refuse_option
 from tensorgrad.ops import TABLE
 
@@ -24,6 +24,7 @@ __all__ = ["FUNCTIONS", "SCIPY", "UFUNCS", "install"]
 
 _astype = TABLE["astype"]
 _reshape = TABLE["reshape"]
+_scatter_add = TABLE["scatter_add"]
 
 
 def _from_table(is_ufunc: bool) -> dict[Any, Callable[..., Any]]:
@@ -294,13 +295,20 @@ def _outer(ufunc: Any, x: Any, y: Any, **options: Any) -> Any:
     )
 
 
-def _at(ufunc: Any, target: Any, index: Any, *values: Any) -> Any:
+def _at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
+    if ufunc in (np.add, np.subtract) and isinstance(target, Tensor):
+        # Repeated places add up, which is what the transpose of reading does.
+        place = plain_index(index)
+        region = np.broadcast_to(np.empty(()), target.shape)[place].shape
+        total = _scatter_add(np.broadcast_to(*values, region), place, target.shape)
+        store(target, ufunc(target, total), f"np.{ufunc.__name__}.at")
+        return
     sign = _SIGNS.get(ufunc, "+")
     raise UnsupportedError(
         explain(
             f"np.{ufunc.__name__}.at",
-            "a Tensor, which is not written in place",
-            "an assignment",
+            "a Tensor, for what is not a sum, or a plain array to be written to",
+            "np.add.at or np.subtract.at of a Tensor, or an assignment",
             f"Write t[i] {sign}= v where no index repeats; add repeated ones up first, "
             "for example with one_hot.T @ v",
         )

@@ -103,7 +103,8 @@ def test_an_option_without_a_rule_raises_and_is_named(call, option, t):
 @pytest.mark.parametrize(
     ("call", "cure"),
     [
-        (lambda t: np.add.at(t, [0, 0], 1.0), r"t\[i\] \+= v"),
+        (lambda t: np.multiply.at(t, [0, 0], 1.0), r"t\[i\] \*= v"),
+        (lambda t: np.add.at(np.zeros(2), [0], t[0, 0]), r"t\[i\] \+= v"),
         (lambda t: np.add.reduceat(t, [0, 1]), "np.split"),
         (np.hypot.reduce, "add"),
         (lambda t: np.nextafter(t, 1.0), "Nearest|supported"),
@@ -112,6 +113,26 @@ def test_an_option_without_a_rule_raises_and_is_named(call, option, t):
 def test_a_ufunc_method_without_a_rule_raises_and_names_the_cure(call, cure, t):
     with pytest.raises(tg.UnsupportedError, match=cure):
         call(t)
+
+
+FOREIGN = {
+    "masked array": np.ma.masked_array([1.0, 2.0, 3.0], mask=[True, False, False]),
+    "matrix": np.eye(3).view(np.matrix),
+    "array of objects": np.array([1.0, 2.0, 3.0], dtype=object),
+    "text": np.array(["a", "b", "c"]),
+    "text in a scalar": np.str_("a"),
+}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN.values(), ids=FOREIGN)
+def test_arrays_for_which_operators_mean_something_else_are_refused(foreign, t):
+    with pytest.raises(tg.TensorgradError):
+        t * foreign
+
+
+def test_a_memory_mapped_array_is_an_operand(t, x):
+    mapped = np.ones(3).view(np.memmap)
+    np.testing.assert_array_equal((t * mapped).numpy(), x)
 
 
 def test_tests_of_entries_are_plain_arrays(t):
