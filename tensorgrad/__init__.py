@@ -17,7 +17,8 @@ from typing import Any
 from tensorgrad import errors, tree
 from tensorgrad import frontend as _frontend
 from tensorgrad import ops as _ops
-from tensorgrad.autodiff.transforms import grad, gradients, value_and_grad
+from tensorgrad.autodiff.gradients import gradients
+from tensorgrad.autodiff.transforms import grad, value_and_grad
 from tensorgrad.core.modes import debug, no_grad
 from tensorgrad.core.tensor import Tensor, tensor
 from tensorgrad.errors import *  # noqa: F403  # its __all__ is the list of exceptions

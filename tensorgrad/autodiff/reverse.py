@@ -37,7 +37,7 @@ import numpy as np
 from tensorgrad.autodiff.rules import fit, pullback, restore, short_pulls, without_grad
 from tensorgrad.core.graph import ancestors, on_a_path
 from tensorgrad.core.modes import MODE, recording
-from tensorgrad.core.node import AnyNode, Leaf, Node
+from tensorgrad.core.node import AnyNode, Extra, Leaf, Node
 from tensorgrad.core.op import Op
 from tensorgrad.core.pool import POOL_BYTES
 from tensorgrad.core.tensor import Tensor, wrap
@@ -185,51 +185,62 @@ def _pass_on(
     create_graph: bool,
     debug: bool,
 ) -> None:
+    """Pass an adjoint on the long way, which handles everything."""
     op = node.op
     extra = node.extra
-    parents = node.parents
     if op.kind == "Zero":
         return
     if op.is_projection:
         _gather(node, g, state)
         return
-    if extra is not None:
-        for guard in extra.guards:
-            guard.check()
-    is_wrapped = False
-    if create_graph:
-        saved = restore(node)
-    elif type(g) is np.ndarray and g.nbytes >= POOL_BYTES:
-        is_wrapped = True
-        g = wrap(g, None)
-        saved = without_grad(node)
-    else:
-        saved = node.saved
+    _check_guards(extra)
+    g, saved = _prepared(node, g, create_graph=create_graph)
     avals = None if extra is None else extra.avals
-    for i in range(len(parents)):
-        parent = parents[i]
-        if parent is None or parent not in active:
+    for i, parent in enumerate(node.parents):
+        if parent not in active:
             continue
         if i in op.report_only:
-            if parent in state.reached or state.has_inner_target():
-                _report(node, i, g, saved, state)
+            _report(node, i, g, saved, state)
             continue
         pull = pullback(op, i)
         if pull is None:
             continue
         try:
-            share = pull(g, saved, extra) if not op.is_variadic else pull(g, saved, extra, i)
-            if avals is not None and (like := avals[i]) is not None:
-                share = fit(share, like)
+            # `i` tells the one rule of a variadic op which operand it is asked for.
+            share = (
+                pull(g, saved, extra, i) if op.is_variadic else pull(g, saved, extra)
+            )
+            share = fit(share, avals[i]) if avals is not None and avals[i] else share
         except TensorgradError:
             raise
         except Exception as error:
             raise _rule_error(node, error) from error
-        if is_wrapped and type(share) is Tensor:
-            share = share._value
         if debug:
             _check_finite(node, g, share)
-        state.add(parent, share)
+        state.add(parent, _unwrapped(share) if not create_graph else share)
+
+
+def _check_guards(extra: Extra | None) -> None:
+    if extra is not None:
+        for guard in extra.guards:
+            guard.check()
+
+
+def _prepared(node: Node, g: Any, *, create_graph: bool) -> tuple[Any, Any]:
+    """Return cotangent and saved values as the rules get them.
+
+    Tensors linked to the graph if the sweep is recorded, Tensors without one if they
+    are large, since ops on those reuse memory, and plain arrays otherwise.
+    """
+    if create_graph:
+        return g, restore(node)
+    if type(g) is np.ndarray and g.nbytes >= POOL_BYTES:
+        return wrap(g, None), without_grad(node)
+    return g, node.saved
+
+
+def _unwrapped(share: Any) -> Any:
+    return share._value if type(share) is Tensor else share
 
 
 def _gather(node: Node, g: Any, state: Adjoints) -> None:
@@ -247,6 +258,8 @@ def _gather(node: Node, g: Any, state: Adjoints) -> None:
 
 def _report(node: Node, i: int, g: Any, saved: Any, state: Adjoints) -> None:
     """Give targets between a loss and its logits the plain ∂J/∂a, and nobody else."""
+    if node.parents[i] not in state.reached and not state.has_inner_target():
+        return
     at: AnyNode | None = node.parents[i]
     line = []
     while at is not None:

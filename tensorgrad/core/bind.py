@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad._typing import Shape
 from tensorgrad.core.aval import Aval, aval_of
 from tensorgrad.core.guard import COPY_BYTES, Guard, is_immutable
 from tensorgrad.core.modes import MODE, Mode
@@ -126,28 +127,33 @@ def _reusable(op: Op, values: list[Any]) -> Any:
 
     Where NumPy would choose another memory order or dtype, it allocates as usual.
     """
-    if op.is_constant:
-        return None
-    arrays = []
-    for v in values:
-        if type(v) is _ndarray:
-            arrays.append(v)
-        elif type(v) is not float and type(v) is not int:
-            return None
+    arrays = [v for v in values if type(v) is _ndarray]
     dtype = arrays[0].dtype
-    if dtype.kind != "f" or any(v.dtype is not dtype for v in arrays):
+    n_scalars = sum(type(v) is float or type(v) is int for v in values)
+    if (
+        op.is_constant
+        or dtype.kind != "f"
+        or len(arrays) + n_scalars < len(values)
+        or any(v.dtype is not dtype for v in arrays)
+    ):
         return None
-    if op.is_matmul:
-        if any(v.ndim != 2 for v in arrays):
-            return None
-        shape = (arrays[0].shape[0], arrays[1].shape[1])
-    else:
-        if not all(v.flags.c_contiguous for v in arrays):
-            return None
-        shape = np.broadcast_shapes(*[v.shape for v in arrays])
-    if prod(shape) * dtype.itemsize < POOL_BYTES:
+    shape = _ordered_shape(op, arrays)
+    if shape is None or prod(shape) * dtype.itemsize < POOL_BYTES:
         return None
     return take(shape, dtype)
+
+
+def _ordered_shape(op: Op, arrays: list[Any]) -> Shape | None:
+    """Return the shape of a result that NumPy would lay out in C order, else None."""
+    if op.is_matmul:
+        is_product = all(v.ndim == 2 for v in arrays)
+        return (arrays[0].shape[0], arrays[1].shape[1]) if is_product else None
+    if not all(v.flags.c_contiguous for v in arrays):
+        return None
+    first = arrays[0].shape
+    if all(v.shape == first for v in arrays):
+        return first  # type: ignore[no-any-return]
+    return np.broadcast_shapes(*[v.shape for v in arrays])
 
 
 def _operand(op: Op, arg: Any) -> Any:

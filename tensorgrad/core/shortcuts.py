@@ -30,6 +30,7 @@ _ndarray = np.ndarray
 
 
 def unary(op: Op) -> Callable[[Any], Any]:
+    """Return the function of an op with one operand."""
     forward = op.forward
     ufunc = op.ufunc
     origin = op.origin
@@ -94,6 +95,7 @@ def _packer(op: Op, recorded: tuple[bool, bool]) -> Callable[..., Any]:
     )
 
 
+# size: the closures that it holds, written out for the hot path
 def binary(op: Op) -> Callable[[Any, Any], Any]:
     """Return the function of an op with two operands."""
     forward = op.forward
@@ -205,9 +207,7 @@ def _mixed(op: Op) -> Callable[[Any, Any, Any, Any], Any]:
             yv = guarded(yv, op, guards, EAGER)
         extra = None
         if not is_matmul and shapes[0] != shapes[1]:
-            avals = tuple(
-                [None if s == out.shape else Aval(s, dtype) for s in shapes]
-            )
+            avals = tuple([None if s == out.shape else Aval(s, dtype) for s in shapes])
             extra = Extra(None, avals, tuple(guards))
         elif guards:
             extra = Extra(None, None, tuple(guards))

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 else:
     Installed = object
 
-__all__ = ["StaleTensor", "Tensor", "as_value", "is_recorded", "node_of", "tensor", "wrap"]
+__all__ = [
+    "StaleTensor",
+    "Tensor",
+    "as_value",
+    "is_recorded",
+    "node_of",
+    "tensor",
+    "wrap",
+]
 
 
 class Tensor(Installed):
@@ -87,7 +95,7 @@ class Tensor(Installed):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """dtype of the entries."""
+        """NumPy dtype of the entries."""
         return self._value.dtype  # type: ignore[no-any-return]
 
     @property
@@ -240,7 +248,9 @@ class Tensor(Installed):
         return value
 
     def __array__(
-        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
+        self,
+        dtype: np.dtype[Any] | None = None,
+        copy: bool | None = None,  # noqa: FBT001  # the protocol passes it so
     ) -> np.ndarray[Any, np.dtype[np.object_]]:
         # The declared dtype makes type checkers call `array @ t` anything, and not an
         # array of the left operand's dtype: NumPy's stubs take it for its fallback.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autodiff.transforms import backward
+from tensorgrad.autodiff.gradients import backward
 from tensorgrad.core.op import OpFunction
 from tensorgrad.core.tensor import Tensor, is_recorded
 from tensorgrad.core.views import SCALAR, check_writable, is_scalar, rebind

@@ -210,6 +210,7 @@ def _softplus(z: Any) -> Any:
 
 
 def holomorphic_softplus(z: Any) -> Any:
+    """Continue softplus from the real line: each half by its own formula."""
     is_right = z.real >= 0
     tail = np.log1p(np.exp(np.where(is_right, -z, z)))
     return np.where(is_right, z + tail, tail)

@@ -99,6 +99,7 @@ def _by_hand(
     return _make(name, kind, forward, vjps, jvps=jvps, **facts)
 
 
+# size: the facts that every kind of entry has
 def _make(
     name: str,
     kind: Any,

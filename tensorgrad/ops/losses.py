@@ -88,8 +88,10 @@ log_loss_of_probabilities = custom(
     latex=r"-\tfrac1n \sum y \log {0} + (1 - y) \log(1 - {0})",
     doc="Compute the binary log-loss from probabilities.",
     source="Notes, section 1; Bishop, PRML, 4.3.2.",
-    doctest=("tg.log_loss(np.array([0.5, 0.5]), np.array([0.0, 1.0])).round(6)",
-             "np.float64(0.693147)"),
+    doctest=(
+        "tg.log_loss(np.array([0.5, 0.5]), np.array([0.0, 1.0])).round(6)",
+        "np.float64(0.693147)",
+    ),
 )
 
 
@@ -144,13 +146,15 @@ log_loss_of_logits = custom(
     doc="Compute the binary log-loss from logits.",
     notes="Operands are the logits, the probabilities made of them, and the labels.",
     source="Notes, section 2.3; the stable form is softplus(z) - y z.",
-    doctest=("tg.log_loss(tg.sigmoid(np.array([0.0])), [1.0]).round(6)",
-             "np.float64(0.693147)"),
+    doctest=(
+        "tg.log_loss(tg.sigmoid(tg.tensor([0.0])), [1.0])",
+        "tensor(0.69314718, op=log_loss_of_logits)",
+    ),
 )
 
 
 def log_loss(a: Any, y: Any, example_axis: int = 0) -> Any:
-    """Compute the binary log-loss: summed over outputs, averaged over examples.
+    r"""Compute the binary log-loss: summed over outputs, averaged over examples.
 
     Parameters
     ----------
@@ -174,7 +178,7 @@ def log_loss(a: Any, y: Any, example_axis: int = 0) -> Any:
 
     Notes
     -----
-    .. math:: J = -\\frac1n \\sum_j y_j \\log a_j + (1 - y_j) \\log(1 - a_j)
+    .. math:: J = -\frac1n \sum_j y_j \log a_j + (1 - y_j) \log(1 - a_j)
 
     With logits it is finite for every finite logit, and its adjoint there is exactly
     ``(a - y)/n``. Otherwise 0 · log 0 = 0, and a = 0 with y = 1 gives inf: nothing is
@@ -230,8 +234,10 @@ cross_entropy_of_probabilities = custom(
     latex=r"-\tfrac1n \sum {1} \log {0}",
     doc="Compute the cross-entropy from probabilities.",
     source="Bishop, PRML, 4.3.4.",
-    doctest=("tg.cross_entropy(np.array([[0.5, 0.5]]), [0]).round(6)",
-             "np.float64(0.693147)"),
+    doctest=(
+        "tg.cross_entropy(np.array([[0.5, 0.5]]), [0]).round(6)",
+        "np.float64(0.693147)",
+    ),
 )
 
 
@@ -266,7 +272,7 @@ def _rows_of_one_hot(a: Array, y: Array, axis: int) -> Array | None:
     is_likely = chosen >= 0.5
     far = np.log(np.where(is_likely, 1, chosen))
     near = np.log1p(np.where(is_likely, -others, 0))
-    return -(far + near)  # type: ignore[no-any-return]
+    return -(far + near)
 
 
 def _is_one_hot(y: Any, axis: int) -> bool:
@@ -296,10 +302,9 @@ cross_entropy_of_logits = custom(
         lambda g, z, n, axis: log_softmax(z, axis=axis) * (g * (-1.0 / n)),
     ),
     jvp=(
-        lambda t, a, y, n, axis, one_hot: sum_op(
-            t * _entropy_adjoint(a, y, axis, one_hot)
-        )
-        * (1.0 / n),
+        lambda t, a, y, n, axis, one_hot: (
+            sum_op(t * _entropy_adjoint(a, y, axis, one_hot)) * (1.0 / n)
+        ),
         None,
         lambda t, z, n, axis: sum_op(t * log_softmax(z, axis=axis)) * (-1.0 / n),
     ),
@@ -310,18 +315,25 @@ cross_entropy_of_logits = custom(
     examples=(
         Example((_LOGITS, _PROBABILITIES, (2, 3)), {"n": 2, "axis": 1}),
         Example((_LOGITS.T, _PROBABILITIES.T, np.eye(3)[:, :2]), {"n": 2, "axis": 0}),
+        # Integers: labels that are declared to be one-hot cannot move.
+        Example(
+            (_LOGITS, _PROBABILITIES, np.eye(3, dtype=np.int8)[:2]),
+            {"n": 2, "axis": 1, "one_hot": True},
+        ),
     ),
     latex=r"-\tfrac1n \sum {2} \log {1},\; {1} = \operatorname{{softmax}}({0})",
     doc="Compute the cross-entropy from logits.",
     notes="Operands are the logits, the probabilities made of them, and the labels.",
     source="Notes, sections 2.2.4 and 3.1; Bishop, PRML, 4.3.4.",
-    doctest=("tg.cross_entropy(tg.softmax(np.zeros((1, 2))), [0]).round(6)",
-             "np.float64(0.693147)"),
+    doctest=(
+        "tg.cross_entropy(tg.softmax(tg.tensor([[0.0, 0.0]])), [0])",
+        "tensor(0.69314718, op=cross_entropy_of_logits)",
+    ),
 )
 
 
 def cross_entropy(a: Any, y: Any, example_axis: int = 0) -> Any:
-    """Compute the cross-entropy of class probabilities, averaged over examples.
+    r"""Compute the cross-entropy of class probabilities, averaged over examples.
 
     Parameters
     ----------
@@ -348,7 +360,7 @@ def cross_entropy(a: Any, y: Any, example_axis: int = 0) -> Any:
 
     Notes
     -----
-    .. math:: J = -\\frac1n \\sum_j \\sum_k y_{jk} \\log a_{jk}
+    .. math:: J = -\frac1n \sum_j \sum_k y_{jk} \log a_{jk}
 
     References
     ----------
@@ -431,7 +443,7 @@ def _one_hot(a: Any, y: Any, axis: int) -> Any:
                 "Convert them with y.astype(int)",
             )
         )
-    if labels.size and not (0 <= labels.min() and labels.max() < n_classes):
+    if labels.size and not (labels.min() >= 0 and labels.max() < n_classes):
         raise ArgumentError(
             explain(
                 "cross_entropy",
@@ -487,7 +499,7 @@ def _checked(name: str, a: Any, y: Any, example_axis: int) -> tuple[Any, Any, in
 
 
 def mse(a: Any, y: Any, example_axis: int = 0) -> Any:
-    """Compute the mean over examples of the sum of squared errors over outputs.
+    r"""Compute the mean over examples of the sum of squared errors over outputs.
 
     Parameters
     ----------
@@ -509,7 +521,7 @@ def mse(a: Any, y: Any, example_axis: int = 0) -> Any:
 
     Notes
     -----
-    .. math:: J = \\frac1n \\sum_j \\lVert a_j - y_j \\rVert^2
+    .. math:: J = \frac1n \sum_j \lVert a_j - y_j \rVert^2
 
     There is no factor ½, and the sum runs over the outputs: with several of them it is
     their number times scikit-learn's mean squared error.

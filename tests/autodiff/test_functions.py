@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -18,8 +18,12 @@ def test_the_gradient_has_the_structure_of_the_argument() -> None:
     np.testing.assert_array_equal(found["b"][0], 9.0)
 
 
+class Point(NamedTuple):
+    x: Any
+    y: Any
+
+
 def test_named_tuples_come_back_as_named_tuples() -> None:
-    Point = namedtuple("Point", "x y")
     found = tg.grad(lambda p: p.x * p.y)(Point(2.0, 3.0))
     assert found == Point(3.0, 2.0)
 
@@ -92,7 +96,9 @@ def test_the_caller_s_array_is_never_written() -> None:
 
 
 def test_a_tensor_argument_gives_an_array() -> None:
-    assert type(tg.grad(lambda x: x * x)(tg.tensor(3.0, requires_grad=True))) is np.ndarray
+    assert (
+        type(tg.grad(lambda x: x * x)(tg.tensor(3.0, requires_grad=True))) is np.ndarray
+    )
 
 
 def test_create_graph_links_the_result_to_a_tensor_argument() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pytest
@@ -109,7 +111,9 @@ def test_an_output_that_is_no_tensor_raises() -> None:
 def test_a_constant_that_was_read_by_float_is_no_target() -> None:
     x = tg.tensor(2.0, name="x")
     J = x * float(x)
-    with pytest.raises(tg.GraphError, match=r"x was read as a plain value by float\(\)"):
+    with pytest.raises(
+        tg.GraphError, match=r"x was read as a plain value by float\(\)"
+    ):
         tg.gradients(J, x)
 
 
@@ -220,7 +224,9 @@ def test_threads_build_and_sweep_graphs_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("manager", [tg.no_grad, tg.debug])
-def test_an_exception_inside_a_context_manager_leaves_no_trace(manager) -> None:  # noqa: ANN001
+def test_an_exception_inside_a_context_manager_leaves_no_trace(
+    manager: Callable[[], AbstractContextManager[None]],
+) -> None:
     with pytest.raises(ZeroDivisionError), manager():
         1 / 0  # noqa: B018
     x = tg.tensor(3.0)

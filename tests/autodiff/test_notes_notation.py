@@ -84,11 +84,18 @@ def plain_loss(
         z = z + nudges.get(f"z{layer}", 0)
         a = PLAIN[name](z)
     # log a and log(1 - a) of a sigmoid, from z: no digits are lost near 0 and 1.
-    return (np.log(1 + np.exp(-z)) * y + np.log(1 + np.exp(z)) * (1 - y)).sum() / len(x.T)
+    return (np.log(1 + np.exp(-z)) * y + np.log(1 + np.exp(z)) * (1 - y)).sum() / len(
+        x.T
+    )
 
 
 def complex_step(
-    network: Network, params: dict[str, np.ndarray], x: np.ndarray, y: np.ndarray, name: str, shape: tuple[int, ...]
+    network: Network,
+    params: dict[str, np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    name: str,
+    shape: tuple[int, ...],
 ) -> np.ndarray:
     found = np.empty(shape)
     for index in np.ndindex(shape):
@@ -160,7 +167,10 @@ def test_far_beyond_saturation_adjoints_stay_within_rounding(
     z = zs[f"z{last}"].numpy()
     e = np.exp(-np.abs(z))
     # a − y to full relative accuracy: σ(z) − 1 = −σ(−z).
-    sigma, one_minus = np.where(z >= 0, 1, e) / (1 + e), np.where(z >= 0, e, 1) / (1 + e)
+    sigma, one_minus = (
+        np.where(z >= 0, 1, e) / (1 + e),
+        np.where(z >= 0, e, 1) / (1 + e),
+    )
     exact = np.where(y == 1, -one_minus, sigma) / network.n
     # a carries one rounding of its own; a − y keeps its absolute size.
     np.testing.assert_allclose(dz, exact, rtol=1e-13, atol=4 * np.finfo(float).eps)

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.core.tensor import Tensor, tensor
 from tensorgrad.errors import ArgumentError
 from tensorgrad.ops import FAMILIES, TABLE, collect

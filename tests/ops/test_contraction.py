@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.core.tensor import tensor
 from tensorgrad.errors import GraphError, ShapeError, UnsupportedError
 from tensorgrad.ops.contraction import einsum

@@ -6,7 +6,7 @@ from string import ascii_lowercase
 import numpy as np
 import pytest
 
-from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.core.tensor import tensor
 from tensorgrad.errors import ArgumentError, ShapeError, UnsupportedError
 from tensorgrad.ops.linalg import dot, inner, matmul, norm, outer, tensordot, vdot

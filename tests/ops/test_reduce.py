@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.core.tensor import Tensor, tensor
 from tensorgrad.core.views import is_scalar
 from tensorgrad.errors import DTypeError, ShapeError, UnsupportedError

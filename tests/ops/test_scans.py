@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.core.tensor import tensor
 from tensorgrad.ops.reduce import sum as sum_op
 from tensorgrad.ops.scans import cumprod, cumsum, prod

@@ -274,6 +274,11 @@ def is_real(case: Case) -> bool:
 
 
 DIFFERENTIABLE = [case for case in CASES if is_differentiable(case)]
+SCALAR = [
+    case
+    for case in DIFFERENTIABLE
+    if case.op.n_outputs is None and not np.shape(point(case)(*point(case).moved))
+]
 CONTINUED = [
     case
     for case in DIFFERENTIABLE
@@ -305,6 +310,7 @@ __all__ = [
     "COMPLEX_DIFFERENTIABLE",
     "CONTINUED",
     "DIFFERENTIABLE",
+    "SCALAR",
     "Case",
     "Point",
     "abstract",

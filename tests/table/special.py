@@ -15,6 +15,7 @@ import numpy as np
 
 from tensorgrad.core.op import static_defaults
 from tests.table.cases import (
+    DIFFERENTIABLE,
     Case,
     Point,
     frozen,
@@ -23,7 +24,7 @@ from tests.table.cases import (
     moving_operands,
     outputs,
 )
-from tests.table.derivatives import adjoints
+from tests.table.derivatives import adjoints, like, pushed
 
 NUMBERS = {
     "zeros": ((0.0,),),
@@ -32,14 +33,24 @@ NUMBERS = {
     "ties": ((1.0, 0.0, -1.0, 1.0, 2.0),),
     "crossed": ((0.0, 1.0, -1.0, 0.0, 2.0), (2.0, 0.0, 1.0, -1.0, 0.0)),
     "half and none": ((0.5,), (0.0, 1.0)),
+    "tenths": ((0.1,),),
 }
-"""Entries of the operands, repeated as needed; the last row serves all that follow."""
+"""Entries of the operands, repeated as needed; the last row serves all that follow.
+
+The mean of three tenths, as floats, is none of them.
+"""
 
 STEP = 1e-7
 """Of one-sided differences: their remainder and their rounding are both about 1e-8."""
 
 SLOPE_ATOL = 1e-5
 """What a slope may change by as the step shrinks, and the adjoint may differ by."""
+
+LARGE, LARGER = 1e7, 1e9
+"""On the way to infinity: a slope of 1/x is settled between them."""
+
+SIGNS = ((1.0,), (-1.0,), (1.0, -1.0), (-1.0, 1.0))
+"""Signs of infinite operands, the last for all that follow."""
 
 NEIGHBOURS = 60
 """Points around a tie that are tried; each order of four entries is met."""
@@ -110,9 +121,12 @@ def settled(at: Point, step: float) -> Any:
 
 
 def is_special_case(case: Case) -> bool:
-    """Tell whether a case is small and has operands to be filled."""
+    """Tell whether a case is small, has operands to be filled, and has results."""
     sizes = [int(np.prod(o)) for o in case.example.operands if is_shape(o)]
-    return bool(sizes) and 0 < sum(sizes) <= 24
+    if not 0 < sum(sizes) <= 24:
+        return False
+    at = special_point(case, "ones")
+    return bool(at.moving) and bool(flat(at, at.moved).size)
 
 
 def is_legal(case: Case, pattern: str) -> bool:
@@ -120,7 +134,7 @@ def is_legal(case: Case, pattern: str) -> bool:
     at = special_point(case, pattern)
     with np.errstate(all="ignore"):
         is_finite = np.isfinite(flat(at, at.moved)).any()
-    return bool(is_finite) and bool(at.moving)
+    return bool(is_finite)
 
 
 def has_jump(at: Point) -> Any:
@@ -164,3 +178,76 @@ def check_special(case: Case, pattern: str) -> None:
     where = f"{case.name} at {pattern}"
     assert (found >= low - SLOPE_ATOL)[known].all(), f"{where}: too small"
     assert (found <= high + SLOPE_ATOL)[known].all(), f"{where}: too large"
+
+
+def check_common_direction(case: Case, pattern: str) -> None:
+    """Moving all entries together, where that has one slope, has the derivative's sum.
+
+    Entries that are equal stay equal then: what they share must add up to the whole.
+    """
+    at = special_point(case, pattern)
+    with np.errstate(all="ignore"):
+        right, left = along_ones(at, STEP), along_ones(at, -STEP)
+        found = jacobian(at).sum(axis=1)
+    known = (np.abs(right - left) < SLOPE_ATOL) & (np.abs(right) < STEEP)
+    error = np.abs(found[known] - right[known])
+    assert (error < SLOPE_ATOL).all(), f"{case.name} at {pattern}: not {right}"
+
+
+def check_modes_at(case: Case, pattern: str) -> None:
+    """Forward mode takes the same choice at a kink as reverse mode."""
+    at = special_point(case, pattern)
+    rng = generator(case.name, "special direction")
+    t = [like(rng, value) for value in at.moved]
+    with np.errstate(all="ignore"):
+        wanted = jacobian(at) @ np.concatenate([v.ravel() for v in t])
+        found = np.concatenate([r.ravel() for r in pushed(at, t)])
+    known = np.isfinite(wanted) & np.isfinite(found)
+    errors = np.abs(found[known] - wanted[known])
+    assert (errors <= SLOPE_ATOL * (1 + np.abs(wanted[known]))).all(), case.name
+
+
+def along_ones(at: Point, step: float) -> Any:
+    """Return the slope to one side along a common change of all entries."""
+    moved = [value + step for value in at.moved]
+    return (flat(at, moved) - flat(at, at.moved)) / step
+
+
+def at_size(case: Case, signs: tuple[float, ...], size: float) -> Point:
+    """Return the point whose filled operands are of one size, of either sign in turn."""
+    at = special_point(case, "ones")
+    rows = [signs[min(k, len(signs) - 1)] * size for k in range(len(at.moving))]
+    pairs = zip(rows, at.moved, strict=True)
+    return at_moved(at, [np.full(value.shape, row) for row, value in pairs])
+
+
+def check_infinity(case: Case, signs: tuple[float, ...]) -> None:
+    """A derivative that is a number at infinity is the limit of those on the way there.
+
+    Compared where the value itself arrives at its limit, finite or not.
+    """
+    near, far, there = (at_size(case, signs, n) for n in (LARGE, LARGER, np.inf))
+    with np.errstate(all="ignore"):
+        before, after, at_end = (jacobian(at) for at in (near, far, there))
+        value, end = flat(far, far.moved), flat(there, there.moved)
+        is_settled = np.isclose(value, end) | (np.isinf(end) & (end * value >= LARGE))
+        has_limit = np.abs(after - before) < SLOPE_ATOL
+    known = has_limit & ~np.isnan(at_end) & is_settled[:, None]
+    error = np.abs(at_end[known] - after[known])
+    assert (error < SLOPE_ATOL).all(), f"{case.name} at infinity {signs}"
+
+
+def special_cases() -> list[tuple[Case, str]]:
+    """Return each case with each pattern at which it has some slope."""
+    return [
+        (case, pattern)
+        for case in DIFFERENTIABLE
+        if is_special_case(case)
+        for pattern in NUMBERS
+        if is_legal(case, pattern)
+    ]
+
+
+def infinite_cases() -> list[tuple[Case, tuple[float, ...]]]:
+    """Return each small case with each choice of signs."""
+    return [(c, s) for c in DIFFERENTIABLE if is_special_case(c) for s in SIGNS]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.autodiff.forward import tangent
-from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.core.aval import Aval, aval_of
 from tensorgrad.core.tensor import Tensor
 from tests.table.cases import (

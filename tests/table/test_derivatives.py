@@ -11,6 +11,7 @@ from tests.table.cases import (
     COMPLEX_DIFFERENTIABLE,
     CONTINUED,
     DIFFERENTIABLE,
+    SCALAR,
     Case,
     parameters,
 )
@@ -23,6 +24,7 @@ from tests.table.derivatives import (
     check_reported,
     check_second_order,
     check_sweeps_agree,
+    check_unit_cotangent,
     difference,
 )
 
@@ -64,6 +66,11 @@ def test_recorded_sweep_agrees_with_the_plain_one(case: Case) -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_adjoint_has_shape_and_dtype_of_its_operand(case: Case, dtype: type) -> None:
     check_adjoint_fits(case, dtype)
+
+
+@pytest.mark.parametrize("case", parameters(SCALAR))
+def test_gradient_of_a_scalar_is_its_adjoint_for_one(case: Case) -> None:
+    check_unit_cotangent(case)
 
 
 @complex_numbers
