@@ -42,6 +42,14 @@ sys.exit(doctest.DocTestRunner().run(test).failed)
 
 HEAVY = ("argparse", "hypothesis", "pytest", "safetensors", "scipy", "sklearn", "tqdm")
 IMPORT_ROOT = "import sys, tensorgrad; print(*set(sys.argv[1:]) & set(sys.modules))"
+# NumPy imports some of its packages when they are first looked up.
+MORE_OF_NUMPY = """
+import sys, numpy
+before = set(sys.modules)
+import tensorgrad
+more = set(sys.modules) - before
+print(*[name for name in more if name.startswith("numpy.")])
+"""
 
 
 def run_python(code: str, *arguments: str) -> str:
@@ -102,6 +110,10 @@ def test_every_layer_below_the_top_is_kept_from_the_tools() -> None:
 
 def test_import_of_the_package_loads_no_optional_library() -> None:
     assert run_python(IMPORT_ROOT, *HEAVY).split() == []
+
+
+def test_import_of_the_package_loads_no_more_of_numpy_than_numpy_itself() -> None:
+    assert run_python(MORE_OF_NUMPY).split() == []
 
 
 def test_every_module_names_its_thing() -> None:
