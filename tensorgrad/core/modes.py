@@ -11,7 +11,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-__all__ = ["EAGER", "MODE", "Mode", "debug", "is_recording", "no_grad", "recording", "switch"]
+__all__ = [
+    "EAGER",
+    "MODE",
+    "Mode",
+    "debug",
+    "is_recording",
+    "no_grad",
+    "recording",
+    "switch",
+]
 
 
 @dataclass(frozen=True, slots=True)
