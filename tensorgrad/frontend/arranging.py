@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import ArgumentError, ShapeError, explain
-from tensorgrad.frontend.composition import implements
+from tensorgrad.frontend.composition import as_operand, implements
 
 __all__ = [
     "append",
@@ -38,10 +37,6 @@ __all__ = [
 ]
 
 
-def _as_operand(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asanyarray(x)
-
-
 # ------------------------------------------------------------------- more dimensions
 
 
@@ -58,7 +53,7 @@ def atleast_1d(*arys: Any) -> Any:
     >>> atleast_1d(2.0)
     array([2.])
     """
-    operands = [_as_operand(x) for x in arys]
+    operands = [as_operand(x) for x in arys]
     return _one_or_all([x if x.ndim else x.reshape(1) for x in operands])
 
 
@@ -71,7 +66,7 @@ def atleast_2d(*arys: Any) -> Any:
     >>> atleast_2d(np.ones(2))
     array([[1., 1.]])
     """
-    operands = [_as_operand(x) for x in arys]
+    operands = [as_operand(x) for x in arys]
     return _one_or_all(
         [
             x if x.ndim > 1 else x.reshape((1,) * (2 - x.ndim) + x.shape)
@@ -90,7 +85,7 @@ def atleast_3d(*arys: Any) -> Any:
     (2, 4, 1)
     """
     grown = []
-    for x in [_as_operand(x) for x in arys]:
+    for x in [as_operand(x) for x in arys]:
         shapes = {0: (1, 1, 1), 1: (1, *x.shape, 1), 2: (*x.shape, 1)}
         grown.append(x.reshape(shapes[x.ndim]) if x.ndim in shapes else x)
     return _one_or_all(grown)
@@ -149,7 +144,7 @@ def column_stack(tup: Sequence[Any]) -> Any:
     array([[1., 0.],
            [1., 0.]])
     """
-    operands = [_as_operand(x) for x in tup]
+    operands = [as_operand(x) for x in tup]
     return np.concatenate([x if x.ndim > 1 else x.reshape(-1, 1) for x in operands], 1)
 
 
@@ -162,7 +157,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     >>> append(np.ones(1), [2.0, 3.0])
     array([1., 2., 3.])
     """
-    first, second = _as_operand(arr), _as_operand(values)
+    first, second = as_operand(arr), as_operand(values)
     if axis is None:
         return np.concatenate([first.ravel(), second.ravel()])
     return np.concatenate([first, second], axis)
@@ -207,7 +202,7 @@ def _depths(arrays: Any) -> tuple[int, int]:
 
 def _joined(arrays: Any, depth: int, ndim: int, level: int) -> Any:
     if level == depth:
-        x = _as_operand(arrays)
+        x = as_operand(arrays)
         return x.reshape((1,) * (ndim - x.ndim) + x.shape)
     parts = [_joined(part, depth, ndim, level + 1) for part in arrays]
     return np.concatenate(parts, axis=level - depth)
@@ -225,7 +220,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     >>> [part.size for part in array_split(np.ones(5), 2)]
     [3, 2]
     """
-    x = _as_operand(ary)
+    x = as_operand(ary)
     n = x.shape[axis]
     if isinstance(indices_or_sections, (int, np.integer)):
         sections = int(indices_or_sections)
@@ -248,7 +243,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 def _split_along(name: str, ary: Any, sections: Any, axis: int) -> list[Any]:
-    x = _as_operand(ary)
+    x = as_operand(ary)
     if x.ndim <= axis:
         raise ShapeError(
             explain(
@@ -285,7 +280,7 @@ def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """
     if np.ndim(ary) < 2:
         return _split_along("vsplit", ary, indices_or_sections, 1)
-    return list(np.split(_as_operand(ary), indices_or_sections, 0))
+    return list(np.split(as_operand(ary), indices_or_sections, 0))
 
 
 @implements("dsplit")
@@ -309,7 +304,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     >>> unstack(np.arange(2.0))
     (np.float64(0.0), np.float64(1.0))
     """
-    return tuple(np.moveaxis(_as_operand(x), axis, 0))
+    return tuple(np.moveaxis(as_operand(x), axis, 0))
 
 
 # ------------------------------------------------------------------------ broadcasting
@@ -324,7 +319,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     >>> broadcast_arrays(np.ones(2), 3.0)[1]
     array([3., 3.])
     """
-    operands = [_as_operand(x) for x in args]
+    operands = [as_operand(x) for x in args]
     try:
         shape = np.broadcast_shapes(*[x.shape for x in operands])
     except ValueError as error:
@@ -358,7 +353,7 @@ def meshgrid(
         )
     n = len(xi)
     grid = [
-        _as_operand(x).reshape([-1 if i == k else 1 for i in range(n)])
+        as_operand(x).reshape([-1 if i == k else 1 for i in range(n)])
         for k, x in enumerate(xi)
     ]
     if indexing == "xy" and n > 1:
@@ -380,7 +375,7 @@ def fliplr(m: Any) -> Any:
     >>> fliplr(np.array([[1.0, 2.0]]))
     array([[2., 1.]])
     """
-    return _as_operand(m)[:, ::-1]
+    return as_operand(m)[:, ::-1]
 
 
 @implements("flipud")
@@ -392,7 +387,7 @@ def flipud(m: Any) -> Any:
     >>> flipud(np.array([1.0, 2.0]))
     array([2., 1.])
     """
-    return _as_operand(m)[::-1, ...]
+    return as_operand(m)[::-1, ...]
 
 
 @implements("rollaxis")
@@ -404,7 +399,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     >>> rollaxis(np.ones((3, 4, 5)), 2).shape
     (5, 3, 4)
     """
-    x = _as_operand(a)
+    x = as_operand(a)
     order = np.rollaxis(np.empty(range(x.ndim)), axis, start).shape
     return x.transpose(order)
 
@@ -418,7 +413,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     >>> resize(np.array([1.0, 2.0]), (3,))
     array([1., 2., 1.])
     """
-    x = _as_operand(a)
+    x = as_operand(a)
     shape = (
         (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
     )
@@ -435,7 +430,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     >>> delete(np.arange(4.0), [1, 2])
     array([0., 3.])
     """
-    x = _as_operand(arr)
+    x = as_operand(arr)
     if axis is None:
         x, axis = x.ravel(), 0
     kept = np.delete(np.arange(x.shape[axis]), obj)
@@ -451,7 +446,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     >>> insert(np.arange(3.0), 1, 9.0)
     array([0., 9., 1., 2.])
     """
-    x, new = _as_operand(arr), _as_operand(values)
+    x, new = as_operand(arr), as_operand(values)
     if axis is None:
         x, axis = x.ravel(), 0
     axis %= x.ndim

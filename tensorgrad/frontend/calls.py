@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.core.op import OpFunction, static_defaults
+from tensorgrad.core.op import Op, OpFunction, static_defaults
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import ArgumentError, UnsupportedError, explain
 from tensorgrad.frontend.assignment import store
@@ -46,7 +46,7 @@ def adapt(numpy_function: Any, function: OpFunction) -> Callable[..., Any]:
         n_args = len(args)
         if n_args == n_operands and kwargs.keys() <= known:
             return function(*args, **kwargs)
-        names = _positions(numpy_function, function)
+        names = _positions(numpy_function, op)
         if n_operands < n_args <= n_operands + len(names) and kwargs.keys() <= known:
             named = dict(zip(names, args[n_operands:], strict=False))
             if not named.keys() & kwargs.keys():
@@ -75,12 +75,11 @@ def _adapted(name: str, function: OpFunction) -> Callable[..., Any]:
 
 
 @lru_cache(maxsize=512)
-def _positions(numpy_function: Any, function: OpFunction) -> tuple[str, ...]:
+def _positions(numpy_function: Any, op: Op) -> tuple[str, ...]:
     """Return the static arguments that NumPy's positions after the operands stand for.
 
     Up to the first that the op does not have, such as ``out``.
     """
-    op = function.op
     statics = static_defaults(op)
     try:
         parameters = list(_signature(numpy_function).parameters.values())

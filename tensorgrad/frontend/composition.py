@@ -14,7 +14,9 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-__all__ = ["Composition", "collect", "implements"]
+from tensorgrad.core.tensor import Tensor
+
+__all__ = ["Composition", "as_operand", "collect", "implements"]
 
 
 class Composition(Protocol):
@@ -60,6 +62,17 @@ def implements(*names: str) -> Callable[[Callable[..., Any]], Composition]:
         return cast("Composition", function)
 
     return mark
+
+
+def as_operand(x: Any) -> Any:
+    """Return a Tensor as it is, and anything else as an array.
+
+    Examples
+    --------
+    >>> as_operand([1.0, 2.0])
+    array([1., 2.])
+    """
+    return x if isinstance(x, Tensor) else np.asanyarray(x)
 
 
 def _look_up(name: str) -> Any:

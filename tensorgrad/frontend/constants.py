@@ -59,8 +59,10 @@ _DISCRETE = (
     np.iscomplex, np.isin, np.isneginf, np.isposinf, np.isreal,
     # indices and counts
     np.argmax, np.argmin, np.argpartition, np.argsort, np.argwhere, np.count_nonzero,
-    np.digitize, np.flatnonzero, np.lexsort, np.linalg.matrix_rank, np.nanargmax,
-    np.nanargmin, np.nonzero, np.ravel_multi_index, np.searchsorted, np.unravel_index,
+    np.diag_indices_from, np.einsum_path,
+    np.digitize, np.flatnonzero, np.ix_, np.lexsort, np.linalg.matrix_rank, np.nanargmax,
+    np.nanargmin, np.nonzero, np.ravel_multi_index, np.searchsorted,
+    np.tril_indices_from, np.triu_indices_from, np.unravel_index,
     # text
     np.array2string, np.array_repr, np.array_str,
 )  # fmt: skip

@@ -8,14 +8,21 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.op import OpFunction
-from tensorgrad.frontend import arranging, products, sequences, statistics, writing
+from tensorgrad.frontend import (
+    arranging,
+    choices,
+    products,
+    sequences,
+    statistics,
+    writing,
+)
 from tensorgrad.frontend.composition import Composition, collect
 from tensorgrad.ops import TABLE
 
 __all__ = ["COMPOSITIONS", "FUNCTIONS", "SCIPY"]
 
 COMPOSITIONS: tuple[Composition, ...] = collect(
-    arranging, products, sequences, statistics, writing
+    arranging, choices, products, sequences, statistics, writing
 )
 
 FUNCTIONS: dict[str, Composition] = {f.__name__: f for f in COMPOSITIONS}

@@ -140,8 +140,7 @@ def unknown(name: str, supported: Iterable[str], prefix: str) -> UnsupportedErro
             name,
             "a Tensor for a function that has no derivative rule",
             "one of the supported functions",
-            f"{hint}; or leave the graph with .numpy(), "
-            "or give the rule with tg.custom_gradient",
+            f"{hint}; or leave the graph with .numpy()",
         )
     )
 
@@ -300,7 +299,8 @@ def _at(ufunc: Any, target: Any, index: Any, *values: Any) -> None:
         # Repeated places add up, which is what the transpose of reading does.
         place = plain_index(index)
         region = np.broadcast_to(np.empty(()), target.shape)[place].shape
-        total = _scatter_add(np.broadcast_to(*values, region), place, target.shape)
+        (value,) = values
+        total = _scatter_add(np.broadcast_to(value, region), place, target.shape)
         store(target, ufunc(target, total), f"np.{ufunc.__name__}.at")
         return
     sign = _SIGNS.get(ufunc, "+")

@@ -7,25 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.core.tensor import Tensor
+from tensorgrad._typing import Axis
 from tensorgrad.errors import ArgumentError, ShapeError, explain
-from tensorgrad.frontend.composition import implements
+from tensorgrad.frontend.composition import as_operand, implements
 
 __all__ = [
     "cross",
     "diagflat",
     "kron",
+    "linalg_diagonal",
+    "linalg_matmul",
+    "linalg_outer",
+    "linalg_tensordot",
+    "linalg_trace",
+    "matrix_norm",
     "matrix_power",
+    "matrix_transpose",
     "matvec",
     "multi_dot",
     "vander",
     "vecdot",
     "vecmat",
+    "vector_norm",
 ]
-
-
-def _as_operand(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asanyarray(x)
 
 
 # ------------------------------------------------------------------- products of two
@@ -40,7 +44,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     >>> vecdot(np.ones((2, 3)), np.arange(3.0))
     array([3., 3.])
     """
-    return np.sum(np.conjugate(_as_operand(x1)) * x2, axis=axis)
+    return np.sum(np.conjugate(as_operand(x1)) * x2, axis=axis)
 
 
 @implements("matvec")
@@ -52,7 +56,7 @@ def matvec(x1: Any, x2: Any, /) -> Any:
     >>> matvec(np.eye(2), np.arange(2.0))
     array([0., 1.])
     """
-    return (_as_operand(x1) @ _as_operand(x2)[..., None])[..., 0]
+    return (as_operand(x1) @ as_operand(x2)[..., None])[..., 0]
 
 
 @implements("vecmat")
@@ -64,8 +68,8 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     >>> vecmat(np.arange(2.0), np.eye(2))
     array([0., 1.])
     """
-    row = np.conjugate(_as_operand(x1))[..., None, :]
-    return (row @ _as_operand(x2))[..., 0, :]
+    row = np.conjugate(as_operand(x1))[..., None, :]
+    return (row @ as_operand(x2))[..., 0, :]
 
 
 @implements("kron")
@@ -78,7 +82,7 @@ def kron(a: Any, b: Any) -> Any:
     array([[1., 1., 0., 0.],
            [0., 0., 1., 1.]])
     """
-    x, y = _as_operand(a), _as_operand(b)
+    x, y = as_operand(a), as_operand(b)
     ndim = max(x.ndim, y.ndim)
     x = x.reshape((1,) * (ndim - x.ndim) + x.shape)
     y = y.reshape((1,) * (ndim - y.ndim) + y.shape)
@@ -106,8 +110,8 @@ def cross(
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    x = np.moveaxis(_as_operand(a), axisa, -1)
-    y = np.moveaxis(_as_operand(b), axisb, -1)
+    x = np.moveaxis(as_operand(a), axisa, -1)
+    y = np.moveaxis(as_operand(b), axisb, -1)
     if x.shape[-1] != 3 or y.shape[-1] != 3:
         raise ShapeError(
             explain(
@@ -123,6 +127,53 @@ def cross(
     return np.moveaxis(product, -1, axisc)
 
 
+@implements("linalg.outer")
+def linalg_outer(x1: Any, x2: Any, /) -> Any:
+    """Multiply every entry of one vector with every entry of another.
+
+    Examples
+    --------
+    >>> linalg_outer(np.ones(2), np.arange(2.0))
+    array([[0., 1.],
+           [0., 1.]])
+    """
+    x, y = as_operand(x1), as_operand(x2)
+    if x.ndim != 1 or y.ndim != 1:
+        raise ShapeError(
+            explain(
+                "np.linalg.outer",
+                f"shapes {x.shape} and {y.shape}",
+                "two vectors",
+                "Use np.outer, which flattens them",
+            )
+        )
+    return x[:, None] * y
+
+
+@implements("linalg.matmul")
+def linalg_matmul(x1: Any, x2: Any, /) -> Any:
+    """Multiply matrices.
+
+    Examples
+    --------
+    >>> linalg_matmul(np.eye(2), np.arange(2.0))
+    array([0., 1.])
+    """
+    return np.matmul(x1, x2)
+
+
+@implements("linalg.tensordot")
+def linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    """Multiply and add up over given axes.
+
+    Examples
+    --------
+    >>> linalg_tensordot(np.ones(3), np.arange(3.0), axes=1)
+    array(3.)
+    """
+    return np.tensordot(x1, x2, axes=axes)
+
+
 # ------------------------------------------------------------------- many matrices
 
 
@@ -135,7 +186,7 @@ def multi_dot(arrays: Sequence[Any], *, out: None = None) -> Any:
     >>> multi_dot([np.ones((2, 3)), np.ones((3, 4)), np.ones(4)])
     array([12., 12.])
     """
-    operands = [_as_operand(x) for x in arrays]
+    operands = [as_operand(x) for x in arrays]
     if len(operands) < 2:
         raise ArgumentError(
             explain(
@@ -194,7 +245,7 @@ def matrix_power(a: Any, n: int) -> Any:
     array([[1., 3.],
            [0., 1.]])
     """
-    x = _as_operand(a)
+    x = as_operand(a)
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(
             explain(
@@ -221,6 +272,86 @@ def matrix_power(a: Any, n: int) -> Any:
 # ------------------------------------------------------------------- parts of matrices
 
 
+@implements("matrix_transpose", "linalg.matrix_transpose")
+def matrix_transpose(x: Any, /) -> Any:
+    """Exchange the last two axes.
+
+    Examples
+    --------
+    >>> matrix_transpose(np.ones((4, 2, 3))).shape
+    (4, 3, 2)
+    """
+    m = as_operand(x)
+    if m.ndim < 2:
+        raise ShapeError(
+            explain(
+                "np.matrix_transpose",
+                f"shape {m.shape}",
+                "at least two axes",
+                "Add an axis with x[:, None]",
+            )
+        )
+    return np.swapaxes(m, -1, -2)
+
+
+@implements("linalg.diagonal")
+def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """Take the diagonals of matrices on the last two axes.
+
+    Examples
+    --------
+    >>> linalg_diagonal(np.eye(2)[None])
+    array([[1., 1.]])
+    """
+    return np.diagonal(x, offset, -2, -1)
+
+
+@implements("linalg.trace")
+def linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    """Add up the diagonals of matrices on the last two axes.
+
+    Examples
+    --------
+    >>> linalg_trace(np.eye(2)[None])
+    array([2.])
+    """
+    return np.sum(linalg_diagonal(x, offset=offset), axis=-1, dtype=dtype)
+
+
+@implements("linalg.vector_norm")
+def vector_norm(
+    x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: Any = 2
+) -> Any:
+    """Compute the norm of all entries, or of vectors along axes.
+
+    Examples
+    --------
+    >>> vector_norm(np.array([[3.0, 4.0]]))
+    np.float64(5.0)
+    """
+    m = as_operand(x)
+    axes = range(m.ndim) if axis is None else [k % m.ndim for k in np.atleast_1d(axis)]
+    rest = [k for k in range(m.ndim) if k not in axes]
+    shape = [m.shape[k] for k in rest]
+    lines = m.transpose((*rest, *axes)).reshape((*shape, -1))
+    norm = np.linalg.norm(lines, ord=ord, axis=-1)
+    if not keepdims:
+        return norm
+    return norm.reshape([1 if k in axes else n for k, n in enumerate(m.shape)])
+
+
+@implements("linalg.matrix_norm")
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """Compute the norm of matrices on the last two axes.
+
+    Examples
+    --------
+    >>> matrix_norm(np.array([[3.0, 4.0]]))
+    np.float64(5.0)
+    """
+    return np.linalg.norm(as_operand(x), ord=ord, axis=(-2, -1), keepdims=keepdims)
+
+
 @implements("diagflat")
 def diagflat(v: Any, k: int = 0) -> Any:
     """Put all entries on a diagonal.
@@ -231,7 +362,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     array([[1., 0.],
            [0., 2.]])
     """
-    return np.diag(_as_operand(v).ravel(), k)
+    return np.diag(as_operand(v).ravel(), k)
 
 
 @implements("vander")
@@ -244,7 +375,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     array([[2., 1.],
            [3., 1.]])
     """
-    points = _as_operand(x)
+    points = as_operand(x)
     if points.ndim != 1:
         raise ShapeError(
             explain("np.vander", f"shape {points.shape}", "a vector", "Use .ravel()")

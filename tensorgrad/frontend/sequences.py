@@ -1,41 +1,31 @@
-"""Compositions along an axis: differences, integrals, filters, interpolation, choices."""
+"""Compositions along an axis: differences, integrals, filters, interpolation, counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import ArgumentError, ShapeError, UnsupportedError, explain
-from tensorgrad.frontend.composition import implements
+from tensorgrad.frontend.composition import as_operand, implements
+from tensorgrad.ops import TABLE
 
 __all__ = [
-    "apply_along_axis",
-    "choose",
-    "compress",
+    "bincount",
     "convolve",
     "correlate",
+    "cumulative_prod",
+    "cumulative_sum",
     "diff",
-    "divmod",
     "ediff1d",
-    "extract",
-    "frexp",
     "gradient",
     "interp",
-    "ldexp",
-    "modf",
-    "piecewise",
+    "linspace",
     "polyval",
-    "select",
     "trapezoid",
     "unwrap",
 ]
-
-
-def _as_operand(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asanyarray(x)
 
 
 def _along(x: Any, axis: int, part: slice) -> Any:
@@ -61,7 +51,7 @@ def diff(
     >>> diff(np.array([1.0, 4.0, 9.0]))
     array([3., 5.])
     """
-    x = _as_operand(a)
+    x = as_operand(a)
     if n < 0:
         raise ArgumentError(
             explain("np.diff", f"n={n}", "n of 0 or more", "Use np.cumsum to go back")
@@ -69,7 +59,7 @@ def diff(
     parts = [x]
     for ends, place in ((prepend, 0), (append, len(parts) + 1)):
         if ends is not np._NoValue:
-            more = _as_operand(ends)
+            more = as_operand(ends)
             if more.ndim == 0:
                 shape = [1 if k == axis % x.ndim else m for k, m in enumerate(x.shape)]
                 more = np.broadcast_to(more, shape)
@@ -93,8 +83,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     >>> ediff1d(np.array([1.0, 4.0]), to_begin=0.0)
     array([0., 3.])
     """
-    inner = diff(_as_operand(ary).ravel())
-    ends = [e if e is None else _as_operand(e).ravel() for e in (to_begin, to_end)]
+    inner = diff(as_operand(ary).ravel())
+    ends = [e if e is None else as_operand(e).ravel() for e in (to_begin, to_end)]
     for e in ends:
         if e is not None and not np.can_cast(e.dtype, inner.dtype, "same_kind"):
             raise ArgumentError(
@@ -118,7 +108,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     >>> gradient(np.array([1.0, 4.0, 9.0]))
     array([3., 4., 5.])
     """
-    x = _as_operand(f)
+    x = as_operand(f)
     x = x.astype(float) if x.dtype.kind in "biu" else x
     axes = range(x.ndim) if axis is None else [k % x.ndim for k in np.atleast_1d(axis)]
     spacings = list(varargs) * len(axes) if len(varargs) == 1 else list(varargs)
@@ -152,7 +142,7 @@ def _slope(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
                 "Give more points",
             )
         )
-    h = _as_operand(spacing)
+    h = as_operand(spacing)
     h = diff(h) if h.ndim else np.broadcast_to(h, (n - 1,))
     if h.shape != (n - 1,):
         raise ShapeError(
@@ -199,7 +189,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     >>> trapezoid(np.array([1.0, 2.0, 3.0]))
     np.float64(4.0)
     """
-    values = _as_operand(y)
+    values = as_operand(y)
     width = dx
     if x is not None:
         width = diff(x, axis=axis if np.ndim(x) > 1 else -1)
@@ -209,6 +199,109 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
             )
     after, before = (_along(values, axis, s) for s in (slice(1, None), slice(None, -1)))
     return np.sum(width * (after + before) / 2.0, axis=axis)
+
+
+@implements("linspace")
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Return numbers at equal distances between two ends.
+
+    Examples
+    --------
+    >>> linspace(0.0, 1.0, 3)
+    array([0. , 0.5, 1. ])
+    """
+    low, high = (as_operand(x) * 1.0 for x in (start, stop))
+    gaps = num - 1 if endpoint else num
+    width = high - low
+    fractions = (np.arange(num) / max(gaps, 1)).astype(width.dtype)
+    column = fractions.reshape((-1,) + (1,) * width.ndim)
+    points = low + column * width
+    if endpoint and num > 1:
+        # Exactly the end, as NumPy sees to.
+        last = np.broadcast_to(high, points.shape[1:])[None]
+        points = np.concatenate([points[:-1], last])
+    points = np.moveaxis(points, 0, axis)
+    points = points if dtype is None else points.astype(dtype)
+    return (points, width / gaps) if retstep else points
+
+
+@implements("cumulative_sum")
+def cumulative_sum(
+    x: Any,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    out: None = None,
+    include_initial: bool = False,
+) -> Any:
+    """Add up along an axis.
+
+    Examples
+    --------
+    >>> cumulative_sum(np.ones(2), include_initial=True)
+    array([0., 1., 2.])
+    """
+    total = np.cumsum(as_operand(x), axis=axis, dtype=dtype, out=out)
+    return (
+        _with_initial(total, 0 if axis is None else axis, 0)
+        if include_initial
+        else total
+    )
+
+
+@implements("cumulative_prod")
+def cumulative_prod(
+    x: Any,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: Any = None,
+    out: None = None,
+    include_initial: bool = False,
+) -> Any:
+    """Multiply up along an axis.
+
+    Examples
+    --------
+    >>> cumulative_prod(np.array([2.0, 3.0]))
+    array([2., 6.])
+    """
+    total = np.cumprod(as_operand(x), axis=axis, dtype=dtype, out=out)
+    return (
+        _with_initial(total, 0 if axis is None else axis, 1)
+        if include_initial
+        else total
+    )
+
+
+def _with_initial(x: Any, axis: int, number: int) -> Any:
+    shape = tuple(1 if k == axis % x.ndim else n for k, n in enumerate(x.shape))
+    return np.concatenate([np.full(shape, number, x.dtype), x], axis)
+
+
+@implements("bincount")
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """Add up weights by the number that goes with each.
+
+    Examples
+    --------
+    >>> bincount(np.array([0, 2, 2]), np.array([1.0, 2.0, 3.0]))
+    array([1., 0., 5.])
+    """
+    numbers = x._concrete("np.bincount") if isinstance(x, Tensor) else np.asarray(x)
+    if weights is None:
+        return np.bincount(numbers, minlength=minlength)
+    size = max(int(numbers.max(initial=-1)) + 1, minlength)
+    return TABLE["index_add"](_in_double(weights), numbers, shape=(size,), axis=0)
 
 
 # ------------------------------------------------------------------------------ filters
@@ -223,7 +316,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     >>> convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([1., 3., 2.])
     """
-    x, kernel = (_as_operand(z).ravel() for z in (a, v))
+    x, kernel = (as_operand(z).ravel() for z in (a, v))
     if not x.size or not kernel.size or mode not in ("full", "same", "valid"):
         raise ArgumentError(
             explain(
@@ -257,7 +350,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     >>> correlate(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0]))
     array([2., 3.])
     """
-    x, y = (_as_operand(z).ravel() for z in (a, v))
+    x, y = (as_operand(z).ravel() for z in (a, v))
     if mode == "same" and y.size > x.size:
         # NumPy centres on the longer one, as seen from it.
         return np.conjugate(correlate(y, x, mode))[::-1]
@@ -269,7 +362,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
 
 def _in_double(x: Any) -> Any:
     """Return an operand in the precision in which NumPy interpolates."""
-    z = _as_operand(x)
+    z = as_operand(x)
     dtype = np.result_type(z.dtype, np.float64)
     return z if z.dtype == dtype else z.astype(dtype)
 
@@ -323,7 +416,7 @@ def polyval(p: Any, x: Any) -> Any:
     >>> polyval(np.array([1.0, 0.0, 2.0]), 3.0)
     np.float64(11.0)
     """
-    coefficients, at = _as_operand(p), _as_operand(x)
+    coefficients, at = as_operand(p), as_operand(x)
     result = np.zeros_like(at)
     for i in range(coefficients.shape[0]):
         result = result * at + coefficients[i]
@@ -345,215 +438,6 @@ def unwrap(
     >>> unwrap(np.array([0.0, 6.0])).round(3)
     array([ 0.   , -0.283])
     """
-    x = _as_operand(p)
+    x = as_operand(p)
     values = x._concrete("np.unwrap") if isinstance(x, Tensor) else x
     return x + (np.unwrap(values, discont, axis, period=period) - values)
-
-
-# ------------------------------------------------------------------------------ choices
-
-
-@implements("select")
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    """Choose, entry by entry, by the first condition that holds.
-
-    Examples
-    --------
-    >>> x = np.array([-1.0, 2.0])
-    >>> select([x < 0, x > 1], [-x, 10 * x])
-    array([ 1., 20.])
-    """
-    if len(condlist) != len(choicelist) or not len(condlist):
-        raise ArgumentError(
-            explain(
-                "np.select",
-                f"{len(condlist)} conditions and {len(choicelist)} choices",
-                "as many choices as conditions, one or more",
-                "Check the lists",
-            )
-        )
-    chosen = default
-    for is_met, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        chosen = np.where(is_met, choice, chosen)
-    return chosen
-
-
-@implements("choose")
-def choose(
-    a: Any, choices: Sequence[Any], out: None = None, mode: str = "raise"
-) -> Any:
-    """Choose, entry by entry, by the number of the choice.
-
-    Examples
-    --------
-    >>> choose(np.array([1, 0]), [np.zeros(2), np.ones(2)])
-    array([1., 0.])
-    """
-    numbers = a._concrete("np.choose") if isinstance(a, Tensor) else np.asarray(a)
-    n = len(choices)
-    if mode == "wrap":
-        numbers = numbers % n
-    elif mode == "clip":
-        numbers = np.clip(numbers, 0, n - 1)
-    elif numbers.size and (numbers.min() < 0 or numbers.max() >= n):
-        raise ArgumentError(
-            explain(
-                "np.choose",
-                f"numbers from {numbers.min()} to {numbers.max()}",
-                f"numbers from 0 to {n - 1}",
-                "Use mode='clip' or mode='wrap'",
-            )
-        )
-    chosen = choices[n - 1]
-    for i in range(n - 2, -1, -1):
-        chosen = np.where(numbers == i, choices[i], chosen)
-    if n == 1:
-        chosen = np.where(numbers == 0, chosen, chosen)
-    return chosen
-
-
-@implements("piecewise")
-def piecewise(
-    x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any
-) -> Any:
-    """Apply functions where their conditions hold; one more is for the rest.
-
-    Examples
-    --------
-    >>> x = np.array([-1.0, 2.0])
-    >>> piecewise(x, [x < 0], [lambda z: -z, lambda z: 10 * z])
-    array([ 1., 20.])
-    """
-    at = _as_operand(x)
-    is_single = (
-        not isinstance(condlist, (list, tuple)) or np.ndim(condlist[0]) < at.ndim
-    )
-    conditions = [np.asarray(c, bool) for c in ([condlist] if is_single else condlist)]
-    if len(funclist) == len(conditions) + 1:
-        conditions.append(~np.any(np.stack(conditions), axis=0))
-    if len(funclist) != len(conditions):
-        raise ArgumentError(
-            explain(
-                "np.piecewise",
-                f"{len(funclist)} functions for {len(conditions)} conditions",
-                "as many, or one more for the rest",
-                "Check the lists",
-            )
-        )
-    result = np.zeros_like(at)
-    for is_met, piece in zip(conditions, funclist, strict=True):
-        if not callable(piece):
-            result[is_met] = piece
-        elif is_met.any():
-            result[is_met] = piece(at[is_met], *args, **kw)
-    return result
-
-
-@implements("compress")
-def compress(condition: Any, a: Any, axis: int | None = None, out: None = None) -> Any:
-    """Keep the slices along an axis for which a condition holds.
-
-    Examples
-    --------
-    >>> compress([True, False, True], np.arange(3.0))
-    array([0., 2.])
-    """
-    return np.take(_as_operand(a), np.flatnonzero(condition), axis=axis)
-
-
-@implements("extract")
-def extract(condition: Any, arr: Any) -> Any:
-    """Keep the entries of the flattened array for which a condition holds.
-
-    Examples
-    --------
-    >>> extract(np.array([True, False, True]), np.arange(3.0))
-    array([0., 2.])
-    """
-    return np.take(_as_operand(arr).ravel(), np.flatnonzero(condition))
-
-
-@implements("apply_along_axis")
-def apply_along_axis(
-    func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any
-) -> Any:
-    """Apply a function of vectors along an axis.
-
-    Examples
-    --------
-    >>> apply_along_axis(np.sum, 0, np.ones((2, 3)))
-    array([2., 2., 2.])
-    """
-    moved = np.moveaxis(_as_operand(arr), axis, -1)
-    lead = moved.shape[:-1]
-    lines = moved.reshape(-1, moved.shape[-1])
-    results = [func1d(lines[i], *args, **kwargs) for i in range(lines.shape[0])]
-    joined = np.stack(results).reshape(lead + np.shape(results[0]))
-    added = joined.ndim - len(lead)
-    places = range(len(lead), joined.ndim)
-    return np.moveaxis(
-        joined, list(places), [axis % moved.ndim + k for k in range(added)]
-    )
-
-
-# ----------------------------------------------------------------- parts of numbers
-
-
-@implements("modf")
-def modf(x: Any, /) -> Any:
-    """Split into the fractional and the integral part, both of the number's sign.
-
-    Examples
-    --------
-    >>> modf(np.array([1.5, -0.25]))
-    (array([ 0.5 , -0.25]), array([ 1., -0.]))
-    """
-    z = _as_operand(x)
-    whole = np.trunc(z)
-    return np.where(np.isinf(z), np.zeros((), z.dtype), z - whole), whole
-
-
-@implements("divmod")
-def divmod(x1: Any, x2: Any, /) -> Any:
-    """Divide, rounding down; return the quotient and the rest.
-
-    Examples
-    --------
-    >>> divmod(np.array([7.0]), 2.0)
-    (array([3.]), array([1.]))
-    """
-    return np.floor_divide(x1, x2), np.remainder(x1, x2)
-
-
-@implements("frexp")
-def frexp(x: Any, /) -> Any:
-    """Split into a fraction of size ½ to 1 and a power of two.
-
-    Examples
-    --------
-    >>> frexp(np.array([3.0]))
-    (array([0.75]), array([2], dtype=int32))
-    """
-    z = _as_operand(x)
-    values = z._concrete("np.frexp") if isinstance(z, Tensor) else z
-    exponents = np.frexp(values)[1]
-    # In two factors: one alone may overflow or be lost below the smallest number.
-    half = exponents // 2
-    one = np.ones((), z.dtype)
-    return z * np.ldexp(one, -half) * np.ldexp(one, half - exponents), exponents
-
-
-@implements("ldexp")
-def ldexp(x1: Any, x2: Any, /) -> Any:
-    """Multiply by a power of two.
-
-    Examples
-    --------
-    >>> ldexp(np.array([3.0]), 2)
-    array([12.])
-    """
-    exponents = x2._concrete("np.ldexp") if isinstance(x2, Tensor) else np.asarray(x2)
-    half = exponents // 2
-    z = _as_operand(x1)
-    one = np.ones((), z.dtype)
-    return z * np.ldexp(one, half) * np.ldexp(one, exponents - half)

@@ -11,7 +11,7 @@ from tensorgrad.core.aval import Aval
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import ArgumentError, ShapeError, UnsupportedError, explain
 from tensorgrad.frontend.arranging import atleast_2d
-from tensorgrad.frontend.composition import implements
+from tensorgrad.frontend.composition import as_operand, implements
 
 __all__ = [
     "average",
@@ -30,10 +30,6 @@ __all__ = [
     "percentile",
     "quantile",
 ]
-
-
-def _as_operand(x: Any) -> Any:
-    return x if isinstance(x, Tensor) else np.asanyarray(x)
 
 
 def _is_flag(x: Any) -> bool:
@@ -65,14 +61,14 @@ def average(
     >>> average(np.array([1.0, 4.0]), weights=[2.0, 1.0])
     np.float64(2.0)
     """
-    x = _as_operand(a)
+    x = as_operand(a)
     keeps = _is_flag(keepdims)
     if weights is None:
         mean = np.mean(x, axis=axis, keepdims=keeps)
         count = x.size // max(mean.size, 1)
         total = np.full(mean.shape, count, mean.dtype)[()]
         return (mean, total) if returned else mean
-    w = _spread_weights(_as_operand(weights), x.shape, axis)
+    w = _spread_weights(as_operand(weights), x.shape, axis)
     total = np.sum(w, axis=axis, keepdims=keeps)
     value = total._value if isinstance(total, Tensor) else total
     if not isinstance(value, Aval) and np.any(value == 0):
@@ -141,9 +137,9 @@ def cov(
     if rows.dtype != wanted:
         rows = rows.astype(wanted)
     lost = (0 if bias else 1) if ddof is None else ddof
-    w = None if fweights is None else _as_operand(fweights)
+    w = None if fweights is None else as_operand(fweights)
     if aweights is not None:
-        w = _as_operand(aweights) if w is None else w * aweights
+        w = as_operand(aweights) if w is None else w * aweights
     if w is None:
         total: Any = rows.shape[1]
         deviations = rows - np.mean(rows, axis=1, keepdims=True)
@@ -158,7 +154,7 @@ def cov(
 
 
 def _variables(m: Any, rowvar: bool) -> Any:
-    x = _as_operand(m)
+    x = as_operand(m)
     rows = atleast_2d(x)
     return rows.T if not rowvar and x.ndim != 1 else rows
 
@@ -221,7 +217,7 @@ def quantile(
     np.float64(3.0)
     """
     _only_default("np.quantile", out=out is None, method=method == "linear")
-    x, fractions = _as_operand(a), _as_operand(q)
+    x, fractions = as_operand(a), as_operand(q)
     lines = _on_last_axis(x, axis)
     n = lines.shape[-1]
     at = fractions * (n - 1.0)
@@ -282,7 +278,7 @@ def percentile(
     >>> percentile(np.array([1.0, 2.0, 4.0]), 75)
     np.float64(3.0)
     """
-    fractions = q / 100.0 if type(q) in (int, float) else _as_operand(q) / 100.0
+    fractions = q / 100.0 if type(q) in (int, float) else as_operand(q) / 100.0
     return quantile(a, fractions, axis, out, method=method, keepdims=keepdims)
 
 
@@ -304,7 +300,7 @@ def _only_default(name: str, **is_default: bool) -> None:
 
 def _filled(a: Any, neutral: float) -> tuple[Any, Any]:
     """Return the data with NaN replaced, and where there was none."""
-    x = _as_operand(a)
+    x = as_operand(a)
     is_there = ~np.isnan(x)
     return (np.where(is_there, x, np.asarray(neutral, x.dtype)), is_there)
 
