@@ -1,8 +1,10 @@
 """Training: `fit`, what it returns, and how well a model does."""
 
+from __future__ import annotations
+
 from tensorgrad.train.diagnosis import Diagnosis, diagnose
 from tensorgrad.train.evaluation import error_rate, evaluate, predict
-from tensorgrad.train.fit import fit
+from tensorgrad.train.fitting import fit
 from tensorgrad.train.history import History
 from tensorgrad.train.sweep import SweepResult, sweep
 
