@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -39,6 +40,9 @@ autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
+# Names in single backquotes are references where they can be, else code.
+default_role = "py:obj"
+
 html_theme = "pydata_sphinx_theme"
 html_title = "tensorgrad"
 html_theme_options = {
@@ -47,3 +51,12 @@ html_theme_options = {
     "show_prev_next": True,
 }
 html_show_sourcelink = False
+
+
+def _without_blank_ends(app: Any, page: str, source: list[str]) -> None:
+    # Doctest needs a blank line between an output and the fence; readers do not.
+    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+
+
+def setup(app: Any) -> None:
+    app.connect("source-read", _without_blank_ends)

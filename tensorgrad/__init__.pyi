@@ -16,7 +16,8 @@ from tensorgrad import (
     tree,
 )
 from tensorgrad._typing import Array, ArrayLike, Axis, Shape
-from tensorgrad.autodiff.transforms import grad, gradients, value_and_grad
+from tensorgrad.autodiff.gradients import gradients
+from tensorgrad.autodiff.transforms import grad, value_and_grad
 from tensorgrad.core._installed import TensorLike
 from tensorgrad.core.modes import debug, no_grad
 from tensorgrad.core.tensor import Tensor, tensor
@@ -60,35 +61,49 @@ from tensorgrad.frontend.arranging import (
     vsplit,
     vstack,
 )
+from tensorgrad.frontend.choices import (
+    apply_along_axis,
+    choose,
+    compress,
+    divmod,
+    extract,
+    frexp,
+    ldexp,
+    modf,
+    piecewise,
+    select,
+)
 from tensorgrad.frontend.products import (
     cross,
     diagflat,
     kron,
+    linalg_diagonal,
+    linalg_matmul,
+    linalg_outer,
+    linalg_tensordot,
+    linalg_trace,
+    matrix_norm,
     matrix_power,
+    matrix_transpose,
     matvec,
     multi_dot,
     vander,
     vecdot,
     vecmat,
+    vector_norm,
 )
 from tensorgrad.frontend.sequences import (
-    apply_along_axis,
-    choose,
-    compress,
+    bincount,
     convolve,
     correlate,
+    cumulative_prod,
+    cumulative_sum,
     diff,
-    divmod,
     ediff1d,
-    extract,
-    frexp,
     gradient,
     interp,
-    ldexp,
-    modf,
-    piecewise,
+    linspace,
     polyval,
-    select,
     trapezoid,
     unwrap,
 )
@@ -174,6 +189,7 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "average",
+    "bincount",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_not",
@@ -208,6 +224,8 @@ __all__ = [
     "cross_entropy_of_probabilities",
     "cumprod",
     "cumsum",
+    "cumulative_prod",
+    "cumulative_sum",
     "data",
     "debug",
     "deg2rad",
@@ -274,6 +292,12 @@ __all__ = [
     "leaky_relu",
     "less",
     "less_equal",
+    "linalg_diagonal",
+    "linalg_matmul",
+    "linalg_outer",
+    "linalg_tensordot",
+    "linalg_trace",
+    "linspace",
     "load",
     "log",
     "log10",
@@ -291,7 +315,9 @@ __all__ = [
     "logical_xor",
     "logsumexp",
     "matmul",
+    "matrix_norm",
     "matrix_power",
+    "matrix_transpose",
     "matvec",
     "max",
     "maximum",
@@ -403,6 +429,7 @@ __all__ = [
     "vdot",
     "vecdot",
     "vecmat",
+    "vector_norm",
     "vsplit",
     "vstack",
     "where",
@@ -731,6 +758,7 @@ def cross_entropy_of_logits(
     y: TensorLike,
     n: int,
     axis: int,
+    one_hot: bool = False,
 ) -> Tensor:
     """Compute the cross-entropy from logits."""
 @overload
@@ -740,6 +768,7 @@ def cross_entropy_of_logits(
     y: TensorLike,
     n: int,
     axis: int,
+    one_hot: bool = False,
 ) -> Tensor:
     """Compute the cross-entropy from logits."""
 @overload
@@ -749,6 +778,7 @@ def cross_entropy_of_logits(
     y: Tensor,
     n: int,
     axis: int,
+    one_hot: bool = False,
 ) -> Tensor:
     """Compute the cross-entropy from logits."""
 @overload
@@ -758,6 +788,7 @@ def cross_entropy_of_logits(
     y: ArrayLike,
     n: int,
     axis: int,
+    one_hot: bool = False,
 ) -> Array:
     """Compute the cross-entropy from logits."""
 @overload
@@ -1350,10 +1381,10 @@ def reciprocal(x: Tensor, /) -> Tensor:
 def reciprocal(x: ArrayLike, /) -> Array:
     """Compute 1/x."""
 @overload
-def relu(z: Tensor, /) -> Tensor:
+def relu(z: Tensor, beta: float = 0.0) -> Tensor:
     """Compute the rectified linear unit max(z, 0); beta is the slope for z < 0."""
 @overload
-def relu(z: ArrayLike, /) -> Array:
+def relu(z: ArrayLike, beta: float = 0.0) -> Array:
     """Compute the rectified linear unit max(z, 0); beta is the slope for z < 0."""
 @overload
 def remainder(x: Tensor, y: TensorLike, /) -> Tensor:

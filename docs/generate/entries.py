@@ -22,9 +22,10 @@ class Family:
     """A module of the table, and the ops that are written there, in its order."""
 
     name: str
-    title: str
+    subject: str
+    """The first line of the module's docstring."""
     text: str
-    """What the module's docstring says after its first line."""
+    """What the docstring says after it."""
     ops: tuple[Op, ...]
 
 
@@ -40,10 +41,10 @@ def families() -> list[Family]:
 
 def _family(module: ModuleType) -> Family:
     first, _, rest = (inspect.getdoc(module) or "").partition("\n")
-    title = first.removeprefix("The table:").strip().rstrip(".")
+    subject = first.removeprefix("The table:").strip()
     name = module.__name__.rpartition(".")[2]
     ops = [value.op for value in _defined(module)]
-    return Family(name, title[:1].upper() + title[1:], rest.strip(), tuple(ops))
+    return Family(name, subject[:1].upper() + subject[1:], rest.strip(), tuple(ops))
 
 
 def _defined(module: ModuleType) -> Iterator[Any]:
@@ -97,11 +98,11 @@ def _of_definition(node: ast.FunctionDef, code: CodeType) -> RuleText:
     if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
         return RuleText(ast.unparse(body[0].value))
     arguments = ", ".join(code.co_varnames[: code.co_argcount])
-    bare = ast.FunctionDef(**{**vars(node), "body": body, "returns": None})
-    for argument in ast.walk(bare.args):
-        if isinstance(argument, ast.arg):
-            argument.annotation = None
-    return RuleText(f"{node.name}({arguments})", ast.unparse(bare))
+    head = f"{node.name}({arguments})"
+    # The body as it is written, comments and line breaks included.
+    lines = Path(code.co_filename).read_text(encoding="utf-8").split("\n")
+    text = "\n".join(lines[body[0].lineno - 1 : node.end_lineno])
+    return RuleText(head, f"def {head}:\n{text}")
 
 
 def _is_docstring(part: ast.stmt) -> bool:

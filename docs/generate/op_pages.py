@@ -81,11 +81,11 @@ def index_of(found: list[Family]) -> str:
 
 def page_of(family: Family) -> str:
     """Return the page of one family."""
-    lines = [f"<!-- {HEADER} -->", f"# {family.title}", ""]
+    lines = [f"<!-- {HEADER} -->", f"# {family.name.capitalize()}", ""]
+    lines += [as_markdown(family.subject), ""]
     if family.text:
         lines += [as_markdown(family.text), ""]
-    links = " · ".join(f"[`{op.name}`](#op-{op.name})" for op in family.ops)
-    lines += [links, "", *preamble(), ""]
+    lines += [*preamble(), ""]
     for op in family.ops:
         lines += [*entry_of(op), ""]
     return "\n".join(lines).rstrip() + "\n"

@@ -14,6 +14,7 @@ from typing import Any
 
 from tensorgrad import _typing
 from tensorgrad.core.op import Op
+from tensorgrad.ops import TABLE
 
 __all__ = [
     "Imports",
@@ -165,7 +166,11 @@ def parameters_of_op(op: Op, imports: Imports) -> tuple[Parameter, ...]:
     """Return the parameters of an op's public function; operands say that they are."""
     if op.ufunc is not None:
         return tuple(_operand(name, _BY_POSITION) for name in op.operands)
-    declared = parameters_of_function(op.adapt or op.forward, imports)
+    public = TABLE[op.name]
+    is_made = public.__module__.startswith("tensorgrad.core.")
+    # Of a function written around the op, its own signature is what callers see.
+    source = (op.adapt or op.forward) if is_made else public
+    declared = parameters_of_function(source, imports)
     if op.is_variadic and op.adapt is None:
         _, *rest = declared
         first = Parameter("arrays", f"Sequence[{LIKE}]", None, _EITHER, is_operand=True)

@@ -80,6 +80,14 @@ class Trace:
     mask : dict from int to ndarray of bool
         ``mask[l]``, shape of ``a[l]``: the entries that dropout keeps. Only where
         dropout is on.
+
+    Examples
+    --------
+    >>> import tensorgrad as tg
+    >>> model = tg.nn.mlp([3, 2, 1], ["tanh", "sigmoid"], rng=0)
+    >>> trace = model.trace([[1.0, 2.0, 3.0]])
+    >>> trace.z[1].shape, trace.a[2].shape
+    ((1, 2), (1, 1))
     """
 
     __slots__ = ("a", "mask", "z")

@@ -8,9 +8,8 @@ from __future__ import annotations
 import sys
 import zlib
 from pathlib import Path
-from types import ModuleType
 
-from tests.architecture.public_api import public_objects
+from tests.architecture.public_api import is_definition, public_objects
 
 HEADER_LINES = 4
 
@@ -30,7 +29,7 @@ def missing_names(inventory: Path) -> list[str]:
     names = [
         f"{module}.{name}"
         for module, name, thing in public_objects()
-        if not isinstance(thing, ModuleType)
+        if is_definition(thing)
     ]
     return [name for name in names if name not in known]
 

@@ -26,7 +26,16 @@ PUBLIC_MODULES = (
     "tensorgrad.data",
     "tensorgrad.train",
     "tensorgrad.testing",
+    "tensorgrad.serial",
+    "tensorgrad.tree",
     "tensorgrad.errors",
+    "tensorgrad.derivations",
+    "tensorgrad.derivations.activations",
+    "tensorgrad.derivations.gradient_check",
+    "tensorgrad.derivations.l_layer",
+    "tensorgrad.derivations.logistic",
+    "tensorgrad.derivations.losses",
+    "tensorgrad.derivations.two_layer",
 )
 
 
@@ -36,6 +45,11 @@ def public_objects() -> Iterator[tuple[str, str, Any]]:
         module = importlib.import_module(module_name)
         for name in sorted(module.__all__):
             yield module_name, name, getattr(module, name)
+
+
+def is_definition(thing: Any) -> bool:
+    """Tell functions and classes from modules, constants and aliases of types."""
+    return inspect.isclass(thing) or inspect.isroutine(thing)
 
 
 def describe(name: str, thing: Any) -> Iterator[str]:

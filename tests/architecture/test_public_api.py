@@ -10,6 +10,7 @@ import pytest
 from tests.architecture.public_api import (
     PUBLIC_MODULES,
     SNAPSHOT,
+    is_definition,
     public_objects,
     render,
 )
@@ -26,7 +27,7 @@ OBJECTS = [(f"{module}.{name}", thing) for module, name, thing in public_objects
 CALLABLES = [
     pytest.param(thing, id=name)
     for name, thing in OBJECTS
-    if callable(thing) and not is_record(thing)
+    if is_definition(thing) and not is_record(thing)
 ]
 
 
