@@ -219,6 +219,7 @@ clip = select(
         Example(((3, 4), -1.0, None)),
         Example(((3, 4), (4,), 3.0)),
         Example(((3, 4), (3, 1), (4,))),
+        Example(((3, 4), np.full(4, 2.0), np.full(4, -2.0))),
         Example(((2, 0), -1.0, 1.0)),
     ),
     latex=r"\min(\max({0}, {1}), {2})",
@@ -265,7 +266,8 @@ nan_to_num = select(
     examples=(
         *_ONE,
         Example(
-            (np.array([np.nan, np.inf, -np.inf, 1.0]),), {"nan": 2.0, "posinf": 3.0}
+            (np.array([np.nan, np.inf, -np.inf, 1.0]),),
+            {"nan": 2.0, "posinf": 3.0, "neginf": -3.0},
         ),
     ),
     latex=r"{0}",

@@ -96,7 +96,7 @@ sinc = pointwise(
     lambda x: np.sinc(x),
     d=lambda x: _sinc_slope(x),
     numpy=np.sinc,
-    examples=_ONE,
+    examples=(*_ONE, Example((np.array([0.1, -0.05, 0.15]),))),
     latex=r"\frac{{\sin \pi {0}}}{{\pi {0}}}",
     doc="Compute sin(πx)/(πx), which is 1 at 0.",
     source="NumPy reference, sinc; DLMF 10.49(i) and 10.53 for the spherical Bessel "

@@ -63,7 +63,7 @@ def like(rng: np.random.Generator, value: Any) -> Any:
     sizes = rng.uniform(0.3, 1.0, value.shape) * rng.choice((-1.0, 1.0), value.shape)
     if value.dtype.kind == "c":
         sizes = sizes + 1j * rng.uniform(0.3, 1.0, value.shape)
-    return sizes.astype(np.result_type(value.dtype, np.float32), copy=False)
+    return np.asarray(sizes, np.result_type(value.dtype, np.float32))
 
 
 def directions(case: Case, at: Point, results: Sequence[Any]) -> Directions:
