@@ -25,8 +25,13 @@ COMPOSITIONS: tuple[Composition, ...] = collect(
     arranging, choices, products, sequences, statistics, writing
 )
 
-FUNCTIONS: dict[str, Composition] = {f.__name__: f for f in COMPOSITIONS}
-"""The public functions by name; those that write into an array are among them."""
+FUNCTIONS: dict[str, Composition] = {
+    f.__name__: f for f in COMPOSITIONS if not f.__name__.startswith("linalg_")
+}
+"""The public functions by name; those that write into an array are among them.
+
+Not those that `numpy.linalg` has under a name that means something else in `numpy`.
+"""
 
 
 # ------------------------------------------------------------- names of scipy.special

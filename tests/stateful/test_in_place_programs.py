@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tensorgrad as tg
 from tests.stateful import programs
 from tests.stateful.programs import (
-    STATEMENTS,
+    drawn,
     readable,
     run_on_arrays,
     run_on_tensors,
@@ -21,6 +22,8 @@ SAME = 1e-12
 # A complex step has no truncation error; programs square and add a few times.
 COMPLEX_STEP = 1e-9
 STEP = 1e-30
+# For each shape, in about a second.
+N_DRAWN = 1000
 # Of random programs; below it the property would say little.
 SHARE_THAT_RUNS = 0.3
 
@@ -85,16 +88,20 @@ def test_gradient_of_a_program_equals_the_complex_step_of_numpys(program, shape,
     assert abs(found - slope) <= COMPLEX_STEP * (1 + abs(slope))
 
 
+@pytest.mark.parametrize("shape", [(4,), (3, 3), (2, 3), (2, 2, 2)])
+def test_a_thousand_programs_compute_what_numpy_computes_or_raise(shape):
+    rng = np.random.default_rng(11)
+    x = rng.uniform(-1, 1, shape)
+    many = [drawn(rng, 8) for _ in range(N_DRAWN)]
+    assert [program for program in many if differences(program, x)] == []
+
+
 def test_many_random_programs_run_to_their_end():
     rng = np.random.default_rng(7)
-    names = sorted(STATEMENTS)
     x = rng.uniform(-1, 1, (3, 3))
     n_programs, n_run = 300, 0
     for _ in range(n_programs):
-        program = [
-            (names[rng.integers(len(names))], tuple(rng.integers(0, 42, 3).tolist()))
-            for _ in range(6)
-        ]
+        program = drawn(rng, 6)
         _, done = run_on_arrays(program, x)
         n_run += run_on_tensors(program[:done], tg.tensor(x) * 1.0) is not None
     assert n_run / n_programs >= SHARE_THAT_RUNS
