@@ -48,7 +48,16 @@ class PathDict(dict[str, Any]):
 
 
 class Structure:
-    """The shape of a tree without its leaves; equal for trees that fit each other."""
+    """The shape of a tree without its leaves; equal for trees that fit each other.
+
+    Examples
+    --------
+    >>> leaves, structure = flatten({"W": [np.ones(2), np.ones(3)], "b": 0.5})
+    >>> list(structure.paths())
+    ['W.0', 'W.1', 'b']
+    >>> structure == flatten({"W": [0.0, 0.0], "b": 0.0})[1]
+    True
+    """
 
     __slots__ = ("children", "keys", "template")
 

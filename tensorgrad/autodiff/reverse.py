@@ -210,7 +210,8 @@ def _pass_on(
             share = (
                 pull(g, saved, extra, i) if op.is_variadic else pull(g, saved, extra)
             )
-            share = fit(share, avals[i]) if avals is not None and avals[i] else share
+            if avals is not None and (like := avals[i]) is not None:
+                share = fit(share, like)
         except TensorgradError:
             raise
         except Exception as error:
