@@ -86,4 +86,5 @@ def explain(attempted: str, came: str, expected: str, remedy: str) -> str:
     ...         "Transpose one, or reshape")
     'matmul: shapes (3, 4) and (5, 2) do not align: expected 4 == 5. Transpose one, or reshape.'
     """
-    return f"{attempted}: {came}: expected {expected}. {remedy.rstrip('.')}."
+    end = "" if remedy.endswith((".", "?")) else "."
+    return f"{attempted}: {came}: expected {expected}. {remedy}{end}"

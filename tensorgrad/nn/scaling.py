@@ -38,16 +38,20 @@ class Standardise(Module):
 
     def __call__(self, x: Any, rng: Rng = None) -> Any:
         """Return the standardised features, shape of x."""
-        shape = np.shape(x) if isinstance(x, (list, tuple)) else x.shape
-        if shape[-1:] != self.mean.shape:
+        if isinstance(x, (list, tuple)):
+            x = np.asarray(x)
+        if x.shape[-1:] != self.mean.shape:
             raise ShapeError(
                 explain(
                     "Standardise",
-                    f"x of shape {shape}",
+                    f"x of shape {x.shape}",
                     f"{self.mean.size} features, as in training",
                     "Examples are rows, features are columns; check the columns' order",
                 )
             )
+        # Integers would turn a float32 network into a float64 one.
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biu":
+            x = x.astype(self.mean.dtype)
         return (x - self.mean) / self.scale
 
     def describe(self) -> str:
@@ -67,14 +71,19 @@ class Standardise(Module):
         return {"kind": "standardise", "features": self.mean.size, "dtype": dtype}
 
 
-def learn_scaling(model: Module, x: Array) -> None:
-    """Give a model the mean and spread of its training data, as ``model.scaling``.
+def learn_scaling(model: Module, x: Array) -> Standardise:
+    """Return mean and spread of training data, to become ``model.scaling``.
 
     Parameters
     ----------
     model : Module
         One that applies ``scaling``, as Sequential does.
     x : array, shape (examples, features)
+
+    Returns
+    -------
+    Standardise
+        In the dtype of the model, which is left as it is.
 
     Raises
     ------
@@ -90,7 +99,7 @@ def learn_scaling(model: Module, x: Array) -> None:
     --------
     >>> import numpy as np, tensorgrad as tg
     >>> model = tg.nn.mlp([1, 1], ["linear"])
-    >>> learn_scaling(model, np.array([[1.0], [3.0]]))
+    >>> model.scaling = learn_scaling(model, np.array([[1.0], [3.0]]))
     >>> model.scaling.mean, model.scaling.scale
     (array([2.]), array([1.]))
     """
@@ -105,7 +114,7 @@ def learn_scaling(model: Module, x: Array) -> None:
         )
     mean, scale = moments(x)
     dtype = next(iter(model.parameters().values())).dtype
-    model.scaling = Standardise(mean.astype(dtype), scale.astype(dtype))
+    return Standardise(mean.astype(dtype), scale.astype(dtype))
 
 
 def moments(x: Array) -> tuple[Array, Array]:

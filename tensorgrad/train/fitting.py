@@ -135,8 +135,7 @@ def fit(
     dtype = model_dtype(model)
     warn_of_wide_data(dtype, x=x, y=y)
     file = None if checkpoint is None else Path(checkpoint)
-    if standardise:
-        learn_scaling(model, x)
+    scaling = learn_scaling(model, x) if standardise else None
     settings = {
         "examples": len(x),
         "batch_size": batch_size,
@@ -149,6 +148,9 @@ def fit(
     job.threads = choose_threads(_largest_product(model, batch_size), blas_threads())
     if file is not None and file.exists():
         job.restore(file)
+    # From here on the model changes: whatever can be refused has been.
+    if scaling is not None:
+        model.scaling = scaling  # type: ignore[attr-defined]  # learn_scaling looked
     plan = Plan(x, y, compute, lam, batch_size, dtype)
     with (
         limited_threads(job.threads),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad._typing import Array, Rng
-from tensorgrad.autodiff.transforms import gradients
+from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.errors import FileFormatError, explain
 from tensorgrad.nn.arguments import make_generator

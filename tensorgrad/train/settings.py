@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["BATCH_SIZE", "EPOCHS", "LEARNING_RATE"]
 
-EPOCHS = 60
+EPOCHS = 80
 BATCH_SIZE = 32
 """Examples in a mini-batch."""
 

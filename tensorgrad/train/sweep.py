@@ -10,7 +10,7 @@ from typing import Any
 from tensorgrad.errors import ArgumentError, explain
 from tensorgrad.nn.module import Module
 from tensorgrad.train.evaluation import evaluate
-from tensorgrad.train.fit import fit
+from tensorgrad.train.fitting import fit
 
 __all__ = ["SweepResult", "sweep"]
 
