@@ -1,0 +1,90 @@
+"""Text for a terminal: at most 80 columns, and whatever encoding it has."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TextIO
+
+__all__ = ["complain", "facts", "heading", "say", "table"]
+
+WIDTH = 79
+INDENT = 14
+
+
+def say(text: str = "") -> None:
+    """Print to stdout; what the encoding lacks is escaped.
+
+    Examples
+    --------
+    >>> say("W1 agrees")
+    W1 agrees
+    """
+    _write(text, sys.stdout)
+
+
+def complain(text: str) -> None:
+    """Print to stderr; what the encoding lacks is escaped."""
+    _write(text, sys.stderr)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    encoding = stream.encoding or "utf-8"
+    safe = text.encode(encoding, "backslashreplace").decode(encoding)
+    print(safe, file=stream, flush=True)
+
+
+def heading(text: str) -> None:
+    """Print a title with a line under it.
+
+    Examples
+    --------
+    >>> heading("Data")
+    Data
+    ----
+    """
+    say(text)
+    say("-" * len(text))
+
+
+def facts(**named: str) -> None:
+    """Print a line for each fact, its name in front, longer ones wrapped.
+
+    Examples
+    --------
+    >>> facts(data="digits", saved="model.npz")
+    data          digits
+    saved         model.npz
+    """
+    for name, text in named.items():
+        label = name.replace("_", " ").ljust(INDENT)
+        wrapped = textwrap.fill(
+            text,
+            WIDTH,
+            initial_indent=label,
+            subsequent_indent=" " * INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        say(wrapped)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns under their names: the first to the left, the others to the right.
+
+    Examples
+    --------
+    >>> table(["part", "rows"], [["train", "1078"], ["dev", "360"]])
+    part   rows
+    train  1078
+    dev     360
+    """
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for first, *others in lines:
+        cells = [first.ljust(widths[0])]
+        cells += [
+            cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)
+        ]
+        say("  ".join(cells).rstrip())
