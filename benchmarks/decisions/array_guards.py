@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.decisions.figures import format_table, median_seconds, run
+from benchmarks.decisions.figures import format_table, quiet_seconds, run
 from tensorgrad.core.guard import COPY_BYTES, Guard
 from tensorgrad.errors import GraphError
 
@@ -119,7 +119,7 @@ def report(*, smoke: bool) -> Iterator[str]:
         n_times = 1 if smoke or size > 10**5 else INNER
         ways = costs(rng.standard_normal(size))
         steps = {name: repeated(way, n_times) for name, way in ways.items()}
-        seconds = median_seconds(steps, smoke=smoke)
+        seconds = quiet_seconds(steps, smoke=smoke)
         rows.append(
             [f"{8 * size} B", *[f"{1e6 * s / n_times:.2f}" for s in seconds.values()]]
         )

@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from benchmarks.machine import describe_machine, limited_threads
 from benchmarks.timing import SMOKE, Plan, time_interleaved
 
-__all__ = ["format_table", "median_seconds", "run"]
+__all__ = ["format_table", "quiet_seconds", "run"]
 
 
-def median_seconds(
+def quiet_seconds(
     steps: Mapping[str, Callable[[], object]], *, smoke: bool
 ) -> dict[str, float]:
-    """Return the median seconds of each step, timed in turns on one BLAS thread."""
+    """Return the seconds of each step, timed in turns on one BLAS thread.
+
+    The lower quartile: other work on the machine can only add to a time.
+    """
     plan = SMOKE if smoke else Plan()
     with limited_threads(1):
         timings = time_interleaved(steps, baseline=next(iter(steps)), plan=plan)
-    return {name: timing.seconds.median for name, timing in timings.items()}
+    return {name: timing.seconds.low for name, timing in timings.items()}
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

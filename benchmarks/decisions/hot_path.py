@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tensorgrad as tg
-from benchmarks.decisions.figures import format_table, median_seconds, run
+from benchmarks.decisions.figures import format_table, quiet_seconds, run
 from tensorgrad.core.bind import bind
 from tensorgrad.core.node import Node, next_number
 
@@ -132,21 +132,21 @@ def applications(size: int, n_times: int) -> dict[str, Callable[[], None]]:
 def report(*, smoke: bool) -> Iterator[str]:
     """Yield the tables."""
     n_times = 2 if smoke else INNER
-    seconds = median_seconds(makers(n_times), smoke=smoke)
+    seconds = quiet_seconds(makers(n_times), smoke=smoke)
     yield "nanoseconds for making a node"
     yield format_table(
         ["how", "ns"],
         [[name, f"{1e9 * s / n_times:.0f}"] for name, s in seconds.items()],
     )
     columns = [
-        median_seconds(applications(size, n_times), smoke=smoke) for size in SIZES
+        quiet_seconds(applications(size, n_times), smoke=smoke) for size in SIZES
     ]
     yield "nanoseconds for an op of the forward pass"
     rows = [
         [name, *[f"{1e9 * column[name] / n_times:.0f}" for column in columns]]
         for name in columns[0]
     ]
-    yield format_table(["op", *[f"{size} entries" for size in SIZES]], rows)
+    yield format_table(["op", *[f"arrays of {size}" for size in SIZES]], rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from benchmarks.decisions.figures import format_table, median_seconds, run
+from benchmarks.decisions.figures import format_table, quiet_seconds, run
 from tensorgrad.core.modes import switch
 
 LOGITS = (1.0, 10.0, 20.0, 30.0, 36.0, 40.0, 800.0)
@@ -95,7 +95,7 @@ def report(*, smoke: bool) -> Iterator[str]:
     yield format_table(header, rows)
     n_times = 1 if smoke else INNER
     yield "microseconds for sigmoid, loss and the adjoint of z"
-    columns = [median_seconds(steps(s, n_times), smoke=smoke) for s in SHAPES]
+    columns = [quiet_seconds(steps(s, n_times), smoke=smoke) for s in SHAPES]
     yield format_table(
         ["way", *[f"{a}×{b}" for a, b in SHAPES]],
         [
@@ -103,7 +103,7 @@ def report(*, smoke: bool) -> Iterator[str]:
             for way in columns[0]
         ],
     )
-    carried = median_seconds(origins(n_times), smoke=smoke)
+    carried = quiet_seconds(origins(n_times), smoke=smoke)
     yield "microseconds for passing an origin on through a reshape"
     yield format_table(
         ["what", "µs"],

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.decisions.figures import format_table, median_seconds, run
+from benchmarks.decisions.figures import format_table, quiet_seconds, run
 
 DESIGNS = ("projection", "index", "stacked")
 CHAIN_LENGTH = 4000
@@ -261,7 +261,7 @@ def _times(size: int, n_ops: int, *, splits: bool, smoke: bool) -> dict[str, flo
     def step(engine: Any) -> Callable[[], Any]:
         return lambda: gradient(engine, x, n_ops, splits=splits)
 
-    return median_seconds(
+    return quiet_seconds(
         {name: step(engine) for name, engine in ENGINES.items()}, smoke=smoke
     )
 

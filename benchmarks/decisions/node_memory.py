@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 import tensorgrad as tg
-from benchmarks.decisions.figures import format_table, median_seconds, run
+from benchmarks.decisions.figures import format_table, quiet_seconds, run
 from tensorgrad.core.pool import clear_pool
 
 POLICIES = ("rules", "operands", "results")
@@ -120,13 +120,13 @@ def report(*, smoke: bool) -> Iterator[str]:
     net = Net(layers, width, n)
     peaks = {p: traced_bytes(lambda p=p: net.step(p))[1] for p in POLICIES}  # type: ignore[misc]
     steps = {p: (lambda p=p: net.step(p)) for p in POLICIES}  # type: ignore[misc]
-    seconds = median_seconds(steps, smoke=smoke)
+    seconds = quiet_seconds(steps, smoke=smoke)
     yield f"{layers} layers of {width}, {n} examples, float64: one gradient"
     rows = [[p, f"{peaks[p] / 2**20:.0f}", f"{1e3 * seconds[p]:.0f}"] for p in POLICIES]
     yield format_table(["policy", "peak, MiB", "time, ms"], rows)
     yield f"a chain of {length} elementwise ops: bytes a node, values included"
     yield format_table(
-        ["policy", *[f"{size} entries" for size in CHAIN_ENTRIES]],
+        ["policy", *[f"of {size}" for size in CHAIN_ENTRIES]],
         [
             [p, *[_bytes_a_node(p, size, length) for size in CHAIN_ENTRIES]]
             for p in POLICIES

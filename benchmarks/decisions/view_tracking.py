@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from benchmarks.decisions.figures import format_table, median_seconds, run
+from benchmarks.decisions.figures import format_table, quiet_seconds, run
 from tensorgrad.core.tensor import wrap
 from tensorgrad.core.views import link
 
@@ -105,7 +105,7 @@ def report(*, smoke: bool) -> Iterator[str]:
     """Yield the tables."""
     n_times = 1 if smoke else INNER
     yield "microseconds for an assignment to one entry"
-    columns = [median_seconds(assignments(n, n_times), smoke=smoke) for n in SIZES]
+    columns = [quiet_seconds(assignments(n, n_times), smoke=smoke) for n in SIZES]
     yield format_table(
         ["way", *[f"{n:,} entries" for n in SIZES]],
         [
@@ -113,7 +113,7 @@ def report(*, smoke: bool) -> Iterator[str]:
             for way in columns[0]
         ],
     )
-    taken = median_seconds(views(n_times), smoke=smoke)
+    taken = quiet_seconds(views(n_times), smoke=smoke)
     yield "microseconds for taking a view"
     yield format_table(
         ["what", "µs"],

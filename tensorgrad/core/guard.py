@@ -6,6 +6,7 @@ compared when the rule uses it. docs/decisions/guards.md has the figures.
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,30 @@ from tensorgrad.errors import GraphError, explain
 __all__ = ["COPY_BYTES", "Guard", "is_immutable"]
 
 COPY_BYTES = 4096
-SAMPLES = 61  # prime, so that the stride rarely follows a row length
+SAMPLES = 61
 
 
 def sampled(array: Array) -> Any:
     """Return a strided view of entries spread evenly over the array."""
     flags = array.flags
-    step = max(array.size // SAMPLES, 1)
     if flags.c_contiguous:
-        return array.reshape(-1)[::step]
+        return array.reshape(-1)[:: stride_of(array)]
     if flags.f_contiguous:
-        return array.T.reshape(-1)[::step]
-    return _Flat(array, step)
+        return array.T.reshape(-1)[:: stride_of(array.T)]
+    return _Flat(array, stride_of(array))
+
+
+def stride_of(array: Array) -> int:
+    """Return a step through the entries in C order that meets each column in turn.
+
+    One that has a factor in common with the length of a row would see only some of
+    the columns, and miss that another one was written to.
+    """
+    step = max(array.size // SAMPLES, 1)
+    length = array.shape[-1] if array.shape else 1
+    while gcd(step, length) > 1:
+        step -= 1
+    return step
 
 
 class _Flat:
