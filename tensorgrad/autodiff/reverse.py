@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autodiff.rules import fit, pullback, restore, short_pulls, without_grad
+from tensorgrad.core.aval import Aval
 from tensorgrad.core.graph import ancestors, on_a_path
 from tensorgrad.core.modes import MODE, recording
 from tensorgrad.core.node import AnyNode, Extra, Leaf, Node
@@ -297,7 +298,7 @@ def _rule_error(node: Node, error: Exception) -> GraphError:
 def _check_finite(node: Node, g: Any, share: Any) -> None:
     given = g._value if isinstance(g, Tensor) else g
     value = share._value if isinstance(share, Tensor) else share
-    if isinstance(given, list) or not isinstance(value, np.ndarray):
+    if isinstance(given, list) or isinstance(value, (Aval, tuple)):
         return
     if np.isnan(value).any() and not np.isnan(given).any():
         where = node.extra.line if node.extra is not None else None

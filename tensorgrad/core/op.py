@@ -43,6 +43,7 @@ class OpFunction(Protocol):
 
     op: Op
     __name__: str
+    __module__: str
 
     def __call__(self, *args: Any, **static: Any) -> Any: ...
 

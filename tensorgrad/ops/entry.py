@@ -7,6 +7,7 @@ parameter names, the shape rule of a pointwise op from broadcasting.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -143,4 +144,14 @@ def _make(
         projection=PROJECTION if is_multiple else None,
         **facts,
     )
-    return make_function(op)
+    function = make_function(op)
+    function.__module__ = _calling_module()
+    return function
+
+
+def _calling_module() -> str:
+    """Return the module that the entry stands in: the function is pickled by it."""
+    frame = sys._getframe(1)
+    while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals["__name__"])

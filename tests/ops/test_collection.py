@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import pickle
 from types import ModuleType
 
 import numpy as np
@@ -118,3 +119,7 @@ def test_every_family_adds_to_the_table():
 def test_table_cannot_be_written_to():
     with pytest.raises(TypeError, match="does not support item assignment"):
         TABLE["mine"] = TABLE["add"]
+
+
+def test_a_public_function_is_pickled_by_its_name() -> None:
+    assert pickle.loads(pickle.dumps(TABLE["tanh"])) is TABLE["tanh"]  # noqa: S301  # our own
