@@ -122,4 +122,4 @@ def test_table_cannot_be_written_to():
 
 
 def test_a_public_function_is_pickled_by_its_name() -> None:
-    assert pickle.loads(pickle.dumps(TABLE["tanh"])) is TABLE["tanh"]  # noqa: S301  # our own
+    assert pickle.loads(pickle.dumps(TABLE["tanh"])) is TABLE["tanh"]
