@@ -160,7 +160,7 @@ def _flatten(tree: Tree, found: list[Any]) -> Structure:
     if isinstance(tree, dict) and not isinstance(tree, PathDict):
         for key in keys:
             _check_key(key)
-    return Structure(tree, keys, tuple(_flatten(child, found) for child in children))
+    return Structure(tree, keys, tuple([_flatten(child, found) for child in children]))
 
 
 def _check_key(key: Any) -> None:
@@ -304,10 +304,11 @@ def assign(t: Tensor, value: Array) -> None:
     """
     if not _is_assignable(t, value):
         _refuse(t, value, "")
-    _set_value(t, value)
+    set_value(t, value)
 
 
-def _set_value(t: Tensor, value: Array) -> None:
+def set_value(t: Tensor, value: Array) -> None:
+    """Assign what is known to fit."""
     if hasattr(t, "_alias"):  # views of it have to become stale
         with switch(record=False):
             rebind(t, wrap(value, None))
@@ -391,7 +392,7 @@ def assign_leaves(
         if not _is_assignable(leaf, value):
             _refuse(leaf, value, list(structure.paths())[i])
     for i, leaf, value in tensors:
-        _set_value(leaf, value)
+        set_value(leaf, value)
         new[i] = leaf
     if len(tensors) == len(found):
         return tree

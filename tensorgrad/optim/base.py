@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError
 from functools import partial
+from itertools import repeat
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,13 +22,14 @@ from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, explain
 from tensorgrad.ops import TABLE
 from tensorgrad.optim.clipping import clip_by_global_norm, clip_by_value
 from tensorgrad.optim.kernels import Kernel, run
-from tensorgrad.optim.memory import Memory, copy_state
+from tensorgrad.optim.memory import Known, Memory, copy_state
 from tensorgrad.optim.schedules import Rate, check_number, check_rate, rate_at
 from tensorgrad.tree import (
     Structure,
     assign_leaves,
     check_same_paths,
     flatten,
+    set_value,
     unflatten,
 )
 
@@ -308,6 +310,11 @@ class Optimizer:
         >>> w.numpy(), params["w"] is w
         (array([0.5, 2. ]), True)
         """
+        if self.clip_norm is None and self.clip_value is None:
+            known = self._memory.known(params, grads)
+            if known is not None:
+                self._step_known(known)
+                return params
         found, structure = flatten(params)
         entry = self._memory.entry(found, structure)
         if entry.is_new:
@@ -329,6 +336,24 @@ class Optimizer:
         hollow = entry.structure or _without_leaves(structure)
         self._memory.store(entry, (done + 1, columns, hollow))
         return updated
+
+    def _step_known(self, known: Known) -> None:
+        """Step a tree of which everything has been checked: what a small net needs."""
+        done, columns, structure = known.kept
+        lr = rate_at(self.lr, done)
+        where = (known.tensors, structure)
+        movers = self._movers(lr, done + 1, where, is_recorded=False)
+        rows = zip(*columns, strict=True) if columns else repeat(())
+        moved = [
+            run(kernel, t._value, g, slots, in_place=True)
+            for kernel, t, g, slots in zip(  # noqa: B905  # rows may have no end
+                movers, known.tensors, known.slopes, rows
+            )
+        ]
+        for t, (value, _) in zip(known.tensors, moved, strict=True):
+            set_value(t, value)
+        columns = [[slots[i] for _, slots in moved] for i in range(len(columns))]
+        self._memory.advance(known, columns)
 
     @property
     def state(self) -> dict[str, Any] | None:

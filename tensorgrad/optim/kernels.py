@@ -83,12 +83,12 @@ def run(
 
 def _is_plain(p: Array, g: Array, slots: Sequence[Array]) -> bool:
     """Tell whether the arrays can be given to a kernel as they are."""
-    return (
-        p.dtype.char in "fd"
-        and p.flags.c_contiguous
-        and g.flags.c_contiguous
-        and all(slot.flags.carray for slot in slots)
-    )
+    if p.dtype.char not in "fd" or not (p.flags.c_contiguous and g.flags.c_contiguous):
+        return False
+    for slot in slots:  # noqa: SIM110  # a generator costs as much as a small update
+        if not slot.flags.carray:
+            return False
+    return True
 
 
 def _run_whole(

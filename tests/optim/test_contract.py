@@ -29,6 +29,10 @@ OPTIMIZERS = {
 }
 
 
+ONES = np.ones(2)
+ONES.flags.writeable = False
+
+
 @pytest.fixture(params=OPTIMIZERS)
 def optimizer(request: pytest.FixtureRequest) -> Any:
     return dataclasses.replace(OPTIMIZERS[request.param])
@@ -188,6 +192,93 @@ def test_state_goes_with_its_tensors(optimizer):
     gc.enable()
     assert is_freed_by_counting
     assert optimizer.state is None
+
+
+def test_state_goes_with_the_first_of_its_tensors_to_go(optimizer):
+    kept, gone = (tg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    optimizer.step({"a": kept, "b": gone}, {"a": np.ones(2), "b": np.ones(2)})
+    del gone
+    assert optimizer.state is None
+
+
+def make_tensors() -> dict[str, Any]:
+    generator = np.random.default_rng(2)
+    shapes = {"W": (3, 4), "b": (3, 1), "s": (), "none": (0, 2), "large": (200, 300)}
+    return {
+        name: tg.tensor(
+            generator.standard_normal(shape),
+            dtype=np.float32 if name == "b" else np.float64,
+            requires_grad=True,
+        )
+        for name, shape in shapes.items()
+    }
+
+
+def slopes_of(params: dict[str, Any], seed: int) -> dict[str, Any]:
+    generator = np.random.default_rng(seed)
+    return {
+        name: frozen(np.asarray(generator.standard_normal(p.shape), p.dtype, order="F"))
+        for name, p in params.items()
+    }
+
+
+@pytest.mark.parametrize("container", [dict, lambda items: list(dict(items).values())])
+def test_steps_of_a_flat_tree_that_is_known_give_the_bits_of_update(
+    optimizer, container
+):
+    params = make_tensors()
+    pure, state = params, optimizer.init(params)
+    stepped = container(make_tensors())
+    for seed in range(4):
+        grads = slopes_of(params, seed)
+        pure, state = optimizer.update(grads, state, pure)
+        optimizer.step(stepped, container(grads))
+    assert [t.numpy().tobytes() for t in leaves(stepped)] == [
+        t.numpy().tobytes() for t in pure.values()
+    ]
+    assert [a.tobytes() for a in leaves(optimizer.state)] == [
+        a.tobytes() for a in leaves(state)
+    ]
+
+
+def test_known_tree_makes_views_of_its_tensors_stale(optimizer):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer.step({"w": w}, {"w": np.ones(2)})
+    part = w[:1]
+    optimizer.step({"w": w}, {"w": np.ones(2)})
+    with pytest.raises(tg.StaleViewError):
+        part.numpy()
+
+
+@pytest.mark.parametrize(
+    ("keys", "grads", "error", "match"),
+    [
+        ("w b", {"w": np.ones(2), "b": np.ones(3)}, ShapeError, "gradient of b"),
+        ("w b", {"w": np.ones(2), "c": np.ones(2)}, ArgumentError, "missing"),
+        ("w b", {"b": np.ones(2), "w": np.ones(2)}, ArgumentError, "same 2 paths"),
+        ("w b", [np.ones(2), np.ones(2)], ArgumentError, "missing"),
+        ("w b.c", {"w": np.ones(2), "b.c": np.ones(2)}, ArgumentError, "without a dot"),
+        ("w b", {"w": np.ones(2), "b": np.full(2, 1j)}, DTypeError, "gradient of b"),
+    ],
+)
+def test_known_tree_is_refused_what_a_new_one_is(optimizer, keys, grads, error, match):
+    tensors = [tg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2)]
+    optimizer.step(dict(zip("wb", tensors, strict=True)), dict.fromkeys("wb", ONES))
+    before = [t.numpy() for t in tensors], optimizer.state
+    with pytest.raises(error, match=match):
+        optimizer.step(dict(zip(keys.split(), tensors, strict=True)), grads)
+    assert same_bits(before, ([t.numpy() for t in tensors], optimizer.state))
+
+
+def test_known_tree_whose_parameter_became_a_result_is_refused(optimizer):
+    w, b = (tg.tensor([1.0, 2.0]) for _ in range(2))
+    slopes = {"w": np.ones(2), "b": np.ones(2)}
+    optimizer.step({"w": w, "b": b}, slopes)
+    value = w.numpy()
+    b *= 2.0
+    with pytest.raises(ArgumentError, match="b is the result of multiply"):
+        optimizer.step({"w": w, "b": b}, slopes)
+    np.testing.assert_array_equal(w.numpy(), value)
 
 
 def test_state_is_a_copy_and_can_be_set(optimizer):
