@@ -164,7 +164,7 @@ def fit(
             _run_epoch(job, plan)
             if dev is not None:
                 _measure(job, dev, loss, keeps_best=early_stopping is not None)
-            report.update(epoch + 1, _figures(job.history))
+            report.update(epoch + 1, _figures(job.history, lam))
             if file is not None:
                 job.store(file)
     job.finish()
@@ -251,8 +251,9 @@ def _measure(
         history.best_epoch = len(history.dev_loss) - 1
 
 
-def _figures(history: History) -> dict[str, float]:
-    figures = {"train loss": history.train_loss[-1]}
+def _figures(history: History, lam: float) -> dict[str, float]:
+    # With a penalty it is not to be compared with the loss of the dev set.
+    figures = {"train cost" if lam else "train loss": history.train_loss[-1]}
     if history.dev_loss:
         figures["dev loss"] = history.dev_loss[-1]
     if history.dev_error:

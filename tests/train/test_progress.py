@@ -44,17 +44,14 @@ def test_few_epochs_have_a_line_each(without_tqdm):
 
 
 def test_file_gets_lines_though_tqdm_is_installed():
-    pytest.importorskip("tqdm")
     assert "\r" not in report(io.StringIO())
 
 
 def test_terminal_gets_a_bar_that_ends_complete():
-    pytest.importorskip("tqdm")
     assert "30/30" in report(Terminal()).rpartition("\r")[2]
 
 
 def test_bar_is_closed_when_the_training_fails():
-    pytest.importorskip("tqdm")
     stream = Terminal()
     with (
         contextlib.suppress(KeyboardInterrupt),

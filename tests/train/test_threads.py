@@ -26,7 +26,6 @@ def test_nothing_is_chosen_where_nothing_can_be_set():
 
 
 def test_number_is_restored_after_an_exception():
-    pytest.importorskip("threadpoolctl")
     before = blas_threads()
     with pytest.raises(KeyError), limited_threads(1):
         raise KeyError
@@ -34,7 +33,6 @@ def test_number_is_restored_after_an_exception():
 
 
 def test_training_runs_on_the_chosen_number_and_restores_it():
-    pytest.importorskip("threadpoolctl")
     before, seen = blas_threads(), []
 
     def loss(a, y):

@@ -23,9 +23,9 @@ examples:
   {prog} train flowers.csv --target species --save flowers.npz
   {prog} train measured.npz --epochs 200 --early-stopping 10
 
-A CSV file needs names in its first line and numbers below; the target may be text.
-An NPZ file holds arrays x (examples, columns) and y (examples), and may hold the
-names in columns and labels. Rows with missing values are refused, not repaired.
+A CSV file needs names in its first line and numbers below; the target may be
+text. An NPZ file holds arrays x (examples, columns) and y (examples), and may
+hold names in columns and labels. Missing values are refused, not repaired.
 """
 
 
