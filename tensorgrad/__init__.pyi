@@ -1446,7 +1446,10 @@ def setitem(x: ArrayLike, value: Tensor, index: Any) -> Tensor:
 def setitem(x: ArrayLike, value: ArrayLike, index: Any) -> Array:
     """Return a copy with the entries at an index replaced by a value."""
 @overload
-def sigmoid(x: Any, /) -> Array:
+def sigmoid(z: Tensor, /) -> Tensor:
+    """Compute the logistic function 1/(1 + exp(-z)), stable for every z."""
+@overload
+def sigmoid(z: ArrayLike, /) -> Array:
     """Compute the logistic function 1/(1 + exp(-z)), stable for every z."""
 @overload
 def sign(x: Tensor, /) -> Tensor:
@@ -1490,7 +1493,10 @@ def softmax_jacobian(x: ArrayLike, s: Tensor, axis: Axis = -1) -> Tensor:
 def softmax_jacobian(x: ArrayLike, s: ArrayLike, axis: Axis = -1) -> Array:
     """Multiply by the Jacobian of softmax, given the probabilities s."""
 @overload
-def softplus(x: Any, /) -> Array:
+def softplus(z: Tensor, /) -> Tensor:
+    """Compute log(1 + exp(z)), stable for every z."""
+@overload
+def softplus(z: ArrayLike, /) -> Array:
     """Compute log(1 + exp(z)), stable for every z."""
 @overload
 def sort(x: Tensor, axis: int | None = -1) -> Tensor:

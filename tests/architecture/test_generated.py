@@ -12,6 +12,7 @@ from docs.generate.installed_stub import render as render_installed
 from docs.generate.op_pages import pages
 from docs.generate.package_stub import exported
 from docs.generate.package_stub import render as render_package
+from docs.generate.signatures import Imports, parameters_of_op
 from tensorgrad.core.op import parameters_of
 from tensorgrad.ops import TABLE
 from tests.architecture.sources import ROOT, parse
@@ -88,3 +89,10 @@ def test_stub_of_the_package_names_everything_that_is_exported() -> None:
         for alias in node.names
     }
     assert set(exported()) <= imported | set(defined_names(render_package()))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_op_tells_its_operands_in_the_stub(name: str) -> None:
+    op = TABLE[name].op
+    found = [p for p in parameters_of_op(op, Imports()) if p.is_operand]
+    assert len(found) == len(op.operands)
