@@ -76,17 +76,18 @@ def gradients(
     # Abstract values are differentiated by recording: the sweep is part of the program.
     keep = create_graph or type(output._value) is Aval
     seed = _seed(output, grad, create_graph=keep)
-    nodes = [node_of(t) for t in targets]
+    nodes = [t._node or node_of(t) for t in targets]
     found = sweep(node_of(output), seed, nodes, create_graph=keep)
-    for node in nodes:
-        if node not in found or (type(node) is Leaf and node.escaped is not None):
+    results: list[Any] = []
+    for node, target in zip(nodes, targets, strict=True):
+        adjoint = found.get(node)
+        is_found = adjoint is not None or node in found
+        if not is_found or (type(node) is Leaf and node.escaped is not None):
             _check_reached(output, targets, nodes, found, unused, structure)
-    results = [
-        None
-        if unused == "none" and node not in found
-        else finished(found.get(node), target, create_graph=keep)
-        for node, target in zip(nodes, targets, strict=True)
-    ]
+        if type(adjoint) is not np.ndarray or keep:
+            is_none = unused == "none" and not is_found
+            adjoint = None if is_none else finished(adjoint, target, create_graph=keep)
+        results.append(adjoint)
     if not keep:
         _unalias(results, seed, grad)
     return _rebuilt(structure, results)
@@ -98,15 +99,24 @@ def _targets(wrt: Tree) -> tuple[list[Tensor], Any]:
     structure: Any
     if kind is Tensor:
         targets, structure = [wrt], Tensor
-    elif kind is dict and all(type(t) is Tensor for t in wrt.values()):
+    elif kind is dict:
         targets, structure = list(wrt.values()), tuple(wrt)
-    elif kind is list and all(type(t) is Tensor for t in wrt):
+    elif kind is list:
         targets, structure = wrt, list
     else:
-        targets, structure = flatten(wrt)
-    for i, target in enumerate(targets):
+        return _flattened(wrt)
+    for target in targets:
         if type(target) is not Tensor or target._value.dtype.kind not in "fc":
-            refuse_target(target, list(flatten(wrt)[1].paths())[i])
+            return _flattened(wrt)
+    return targets, structure
+
+
+def _flattened(wrt: Tree) -> tuple[list[Tensor], Any]:
+    """Return the targets of any tree, each of which is looked at."""
+    targets, structure = flatten(wrt)
+    for target, path in zip(targets, structure.paths(), strict=True):
+        if type(target) is not Tensor or target._value.dtype.kind not in "fc":
+            refuse_target(target, path)
     return targets, structure
 
 

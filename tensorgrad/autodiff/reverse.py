@@ -79,7 +79,9 @@ def sweep(
             found = _run(order, root, seed, reached, create_graph=create_graph)
     finally:
         MODE.reset(token)
-    return {node: found.get(node) for node in reached}
+    if len(found) < len(reached):
+        return {node: found.get(node) for node in reached}
+    return found
 
 
 # size: one loop, written out: what it calls for each node is what a step costs.
@@ -93,7 +95,7 @@ def _run(
 ) -> dict[AnyNode, Any]:
     active = on_a_path(order, reached)
     state = Adjoints(reached)
-    pending = state.pending
+    pending, owned, results = state.pending, state.owned, state.results
     pending[root] = seed
     is_debug = MODE.get().debug
     is_plain = not (create_graph or is_debug)
@@ -103,15 +105,19 @@ def _run(
         if g is None:
             continue
         if node in reached:
-            state.results[node] = g
-            # It is handed out: no longer ours to add to.
-            state.owned.discard(node)
+            results[node] = g
+            if owned:  # it is handed out: no longer ours to add to
+                owned.discard(node)
         if type(node) is Leaf:
             continue
         op = node.op
         pulls = pulls_of.get(op)
         if pulls is None:
-            pulls = pulls_of[op] = short_pulls(op) if is_plain else ()
+            pulls = short_pulls(op) if is_plain else ()
+            if not op.report_only:
+                pulls_of[op] = pulls
+            elif state.may_report(node):
+                pulls = ()
         # The short way, for what fills most graphs: small arrays, an ordinary op.
         if not pulls or g.nbytes >= POOL_BYTES:
             _pass_on(node, g, active, state, create_graph=create_graph, debug=is_debug)
@@ -140,10 +146,8 @@ def _run(
         except Exception as error:
             raise _rule_error(node, error) from error
     for node, report in state.reports.items():
-        state.results[node] = (
-            state.results[node] + report if node in state.results else report
-        )
-    return state.results
+        results[node] = results[node] + report if node in results else report
+    return results
 
 
 class Adjoints:
@@ -158,9 +162,14 @@ class Adjoints:
         self.owned: set[AnyNode] = set()
         self.reached = reached
 
-    def has_inner_target(self) -> bool:
-        """Tell whether some target is the result of an op."""
-        return any(type(node) is Node for node in self.reached)
+    def may_report(self, node: Node) -> bool:
+        """Tell whether some target may be between a loss and its logits."""
+        reached = self.reached
+        for target in reached:  # written out: a generator costs as much as a rule
+            if type(target) is Node:
+                return True
+        shown = {node.parents[i] for i in node.op.report_only}
+        return not shown.isdisjoint(reached)
 
     def add(self, node: AnyNode, share: Any) -> None:
         """Add a contribution to the adjoint of a node."""
@@ -260,7 +269,7 @@ def _gather(node: Node, g: Any, state: Adjoints) -> None:
 
 def _report(node: Node, i: int, g: Any, saved: Any, state: Adjoints) -> None:
     """Give targets between a loss and its logits the plain ∂J/∂a, and nobody else."""
-    if node.parents[i] not in state.reached and not state.has_inner_target():
+    if not state.may_report(node):
         return
     at: AnyNode | None = node.parents[i]
     line = []

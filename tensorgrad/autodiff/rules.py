@@ -38,14 +38,19 @@ def pullback(op: Op, i: int) -> Callable[..., Any] | None:
 
 
 def short_pulls(op: Op) -> tuple[Any, ...]:
-    """Return the pulls of an op's operands; none for an op that needs the long way."""
+    """Return the pulls of an op's operands; none for an op that needs the long way.
+
+    An operand that is for show has None: who wants its adjoint goes the long way.
+    """
     found: tuple[Any, ...] | None = op.cache.get("short")
     if found is None:
-        is_long = op.is_projection or op.is_variadic or bool(op.report_only)
+        is_long = op.is_projection or op.is_variadic
         if is_long or op.kind == "Zero" or op.n_outputs is not None:
             found = ()
         else:
-            found = tuple(pullback(op, i) for i in range(len(op.operands)))
+            indices = range(len(op.operands))
+            shown = op.report_only
+            found = tuple([None if i in shown else pullback(op, i) for i in indices])
         op.cache["short"] = found
     return found
 

@@ -113,7 +113,7 @@ def _log_loss_of_logits(z: Any, a: Any, y: Any, n: int) -> Any:
 
 def _share(difference: Any, g: Any, n: int) -> Any:
     """Return g · difference / n, which is to the last bit difference / n for g = 1."""
-    if not isinstance(g, Tensor) and g == 1:
+    if type(g) is np.ndarray and g.size == 1 and g.item() == 1:
         return difference / n
     return difference * g / n
 
