@@ -68,19 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         name, policy = options.child
         print(json.dumps(asdict(_measure(options.row, name, policy, options.rounds))))
         return 0
-    present = [c.name for c in CONTENDERS if c.name in WRITTEN and c.is_installed()]
-    figures: dict[str, dict[str, list[Figure]]] = {
-        name: {policy: [] for policy in POLICIES} for name in present
-    }
-    for _ in range(options.launches):
-        for name in present:
-            for policy in POLICIES:
-                figure = _launch(options.row, name, policy, options.rounds)
-                figures[name][policy].append(figure)
-    medians = {
-        name: {policy: _median(found) for policy, found in by_policy.items()}
-        for name, by_policy in figures.items()
-    }
+    medians = _medians(options.row, options.launches, options.rounds)
     print(_format(options.row, medians))
     if options.json is not None:
         plain = {
@@ -90,6 +78,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = json.dumps({"row": options.row, "figures": plain}, indent=2)
         options.json.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def _medians(row: str, launches: int, rounds: int) -> dict[str, dict[str, Figure]]:
+    """Launch every contender under every policy, in turns, and take the medians."""
+    present = [c.name for c in CONTENDERS if c.name in WRITTEN and c.is_installed()]
+    pairs = [(name, policy) for name in present for policy in POLICIES]
+    figures: dict[tuple[str, str], list[Figure]] = {pair: [] for pair in pairs}
+    for _ in range(launches):
+        for name, policy in pairs:
+            figures[name, policy].append(_launch(row, name, policy, rounds))
+    return {
+        name: {policy: _median(figures[name, policy]) for policy in POLICIES}
+        for name in present
+    }
 
 
 def _launch(row: str, name: str, policy: str, rounds: int) -> Figure:
