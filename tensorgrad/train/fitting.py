@@ -36,6 +36,7 @@ __all__ = ["fit"]
 
 
 # size: the design fixes the signature, and each argument is documented
+# size: a fixed signature
 def fit(
     model: Module,
     train: tuple[Any, Any],
@@ -126,27 +127,23 @@ def fit(
     True
     """
     _check_arguments(epochs, batch_size, lam, early_stopping, dev, compile)
-    x, y = check_examples("fit", *train)
     compute, loss_name = choose_loss(model, loss)
-    shape = _output_shape(model, x)
-    y = fit_labels("fit", y, loss_name, shape)
+    x, y = _check_pair("fit", model, train, loss_name)
     if dev is not None:
-        x_dev, y_dev = check_examples("fit: dev", *dev)
-        dev = x_dev, fit_labels("fit: dev", y_dev, loss_name, shape)
+        dev = _check_pair("fit: dev", model, dev, loss_name)
     dtype = model_dtype(model)
     warn_of_wide_data(dtype, x=x, y=y)
-    file = None if checkpoint is None else Path(checkpoint)
     scaling = learn_scaling(model, x) if standardise else None
-    settings = {
+    job = Job(model, Adam(LEARNING_RATE) if optimizer is None else optimizer, rng)
+    job.settings = {
         "examples": len(x),
         "batch_size": batch_size,
         "lam": float(lam),
         "loss": loss_name,
         "standardise": bool(standardise),
     }
-    job = Job(model, Adam(LEARNING_RATE) if optimizer is None else optimizer, rng)
-    job.settings = settings
     job.threads = choose_threads(_largest_product(model, batch_size), blas_threads())
+    file = None if checkpoint is None else Path(checkpoint)
     if file is not None and file.exists():
         job.restore(file)
     # From here on the model changes: whatever can be refused has been.
@@ -268,12 +265,15 @@ def _is_done(history: History, patience: int | None) -> bool:
     return len(history.dev_loss) - 1 - history.best_epoch >= patience
 
 
-def _output_shape(model: Module, x: Array) -> tuple[int, ...]:
-    """Return the shape of one example's output, found by running one example."""
+def _check_pair(
+    caller: str, model: Module, pair: tuple[Any, Any], loss_name: str | None
+) -> tuple[Array, Array]:
+    """Return examples, and labels as the loss wants them for the model's outputs."""
+    x, y = check_examples(caller, *pair)
+    # The shape of an output is found by computing one.
     with no_grad():
-        out = model(x[:1])
-    shape: tuple[int, ...] = out.shape[1:]
-    return shape
+        shape = model(x[:1]).shape[1:]
+    return x, fit_labels(caller, y, loss_name, shape)
 
 
 def _largest_product(model: Module, batch_size: int) -> int:

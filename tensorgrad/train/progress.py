@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import MappingProxyType
 from typing import Any, Protocol, Self, TextIO
 
 __all__ = ["Progress", "make_progress"]
@@ -68,6 +69,18 @@ class Lines:
         print(text, file=self.stream, flush=True)
 
 
+BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"
+SHORT = MappingProxyType(
+    {
+        "train loss": "train",
+        "train cost": "train",
+        "dev loss": "dev",
+        "dev error": "error",
+    }
+)
+"""Names that leave room for a bar in 80 columns."""
+
+
 class Bar:
     """Report on a tqdm bar."""
 
@@ -81,7 +94,8 @@ class Bar:
         self.bar.close()
 
     def update(self, epoch: int, figures: dict[str, float]) -> None:
-        self.bar.set_postfix_str(written(figures), refresh=False)
+        short = {SHORT.get(name, name): value for name, value in figures.items()}
+        self.bar.set_postfix_str(written(short), refresh=False)
         self.bar.update(epoch - self.bar.n)
 
     def note(self, text: str) -> None:
@@ -110,4 +124,4 @@ def make_progress(
     # A bar rewrites its line; in a file or a pipe that is one long mess.
     if not out.isatty():
         return Lines(n_epochs, out)
-    return Bar(tqdm(total=n_epochs, unit="epoch", file=out, leave=True))
+    return Bar(tqdm(total=n_epochs, file=out, bar_format=BAR))
