@@ -364,9 +364,13 @@ class Sequential(Module):
         return iter(self.layers)
 
     def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return Sequential(*self.layers[index])
-        return self.layers[index]
+        if not isinstance(index, slice):
+            return self.layers[index]
+        part = Sequential(*self.layers[index])
+        # What still gets the examples themselves still has to scale them.
+        if index.indices(len(self))[0] == 0:
+            part.scaling = self.scaling
+        return part
 
     @property
     def head(self) -> str | None:

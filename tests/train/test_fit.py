@@ -217,6 +217,14 @@ def test_model_applies_its_scaling_to_what_it_is_given():
     )
 
 
+def test_first_layers_of_a_model_scale_as_the_whole_does():
+    x, y = make_blobs()
+    model = make_model()
+    quiet(model, (x, y), standardise=True)
+    whole = model[1:](model[:1](x))
+    np.testing.assert_array_equal(whole.numpy(), model(x).numpy())
+
+
 def test_units_of_the_features_do_not_matter_with_standardise():
     x, y = make_blobs()
     rates = []
