@@ -11,12 +11,13 @@ from tensorgrad._typing import Tree
 from tensorgrad.autodiff.reverse import sweep
 from tensorgrad.core.aval import Aval
 from tensorgrad.core.graph import ancestors
+from tensorgrad.core.modes import MODE
 from tensorgrad.core.node import AnyNode, Leaf, Node
 from tensorgrad.core.tensor import StaleTensor, Tensor, node_of, stale, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, explain
 from tensorgrad.tree import flatten, unflatten
 
-__all__ = ["backward", "finished", "gradients", "refuse_target"]
+__all__ = ["backward", "finished", "gradients", "is_enclosed", "refuse_target"]
 
 Unused = Literal["raise", "zero", "none"]
 
@@ -47,7 +48,8 @@ def gradients(
     Returns
     -------
     Structure of ``wrt`` with arrays (Tensors with ``create_graph``) of the targets'
-    shapes and dtypes
+    shapes and dtypes. Inside a function that is being differentiated the results are
+    Tensors too, if they depend on its arguments.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def gradients(
     if not targets:
         return wrt
     # Abstract values are differentiated by recording: the sweep is part of the program.
-    keep = create_graph or type(output._value) is Aval
+    keep = create_graph or type(output._value) is Aval or is_enclosed(output, grad)
     seed = _seed(output, grad, create_graph=keep)
     nodes = [t._node or node_of(t) for t in targets]
     found = sweep(node_of(output), seed, nodes, create_graph=keep)
@@ -91,6 +93,15 @@ def gradients(
     if not keep:
         _unalias(results, seed, grad)
     return _rebuilt(structure, results)
+
+
+def is_enclosed(*values: Any) -> bool:
+    """Tell whether a transform that is under way records what a value depends on."""
+    mode = MODE.get()
+    if mode.depth == 0 or not mode.record:
+        return False
+    roots = [node_of(t) for t in values if isinstance(t, Tensor)]
+    return any(type(node) is Leaf and node.traced for node in ancestors(roots))
 
 
 def _targets(wrt: Tree) -> tuple[list[Tensor], Any]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from tensorgrad._typing import Array, Tree
-from tensorgrad.autodiff.gradients import finished, gradients, refuse_target
-from tensorgrad.core.graph import ancestors
+from tensorgrad.autodiff.gradients import (
+    finished,
+    gradients,
+    is_enclosed,
+    refuse_target,
+)
 from tensorgrad.core.modes import MODE, switch
 from tensorgrad.core.node import Leaf, Node
-from tensorgrad.core.tensor import StaleTensor, Tensor, node_of, stale, wrap
+from tensorgrad.core.tensor import StaleTensor, Tensor, stale, wrap
 from tensorgrad.core.views import SCALAR
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, explain
 from tensorgrad.ops.shaping import copy as copy_op
@@ -99,37 +104,67 @@ def value_and_grad(
                 "Pass the function itself, not its value; for a Tensor use tg.gradients",
             )
         )
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    is_single, positions = _positions(argnums)
 
     def compute(*args: Any, **kwargs: Any) -> tuple[Any, Tree]:
         traced = list(args)
         inputs: list[list[Tensor]] = []
         structures = []
+        places: set[int] = set()
         for position in positions:
-            index = _position(position, len(args))
-            found, structure = flatten(args[index])
+            place = _position(position, len(args))
+            if place in places:
+                raise _not_positions(argnums)
+            places.add(place)
+            found, structure = flatten(args[place])
             tensors = [
                 _traced(leaf, path, create_graph=create_graph)
                 for leaf, path in zip(found, structure.paths(), strict=True)
             ]
             # The function gets handles of its own: it may rebind them (x += 1).
-            traced[index] = unflatten(structure, [_same(t) for t in tensors])
+            traced[place] = unflatten(structure, [_same(t) for t in tensors])
             inputs.append(tensors)
             structures.append(structure)
         targets = [t for tensors in inputs for t in tensors]
         try:
             with switch(record=True, depth=MODE.get().depth + 1):
                 value = f(*traced, **kwargs)
-            keep = create_graph or _is_nested(value, targets)
-            results = _adjoints(value, targets, create_graph=keep)
         finally:
             _release(targets)
+        # What is still traced belongs to a transform around this one.
+        is_inner = any(isinstance(t._node, Node) for t in targets)
+        is_nested = (is_inner and MODE.get().record) or is_enclosed(value)
+        keep = create_graph or is_nested
+        results = _adjoints(value, targets, create_graph=keep)
         parts = iter(results)
         trees = [unflatten(structure, parts) for structure in structures]
-        output = trees[0] if isinstance(argnums, int) else tuple(trees)
+        output = trees[0] if is_single else tuple(trees)
         return _plain_value(value, keep=keep), output
 
     return compute
+
+
+def _positions(argnums: Any) -> tuple[bool, tuple[int, ...]]:
+    """Return whether one position was asked for, and the positions."""
+    try:
+        return True, (index(argnums),)
+    except TypeError:
+        pass
+    try:
+        return False, tuple(map(index, argnums))
+    except TypeError as error:
+        raise _not_positions(argnums) from error
+
+
+def _not_positions(argnums: Any) -> ArgumentError:
+    return ArgumentError(
+        explain(
+            "grad",
+            f"argnums={argnums!r}",
+            "the position of an argument, or several different ones",
+            "Count positional arguments from 0, for example argnums=(0, 2)",
+        )
+    )
 
 
 def _position(position: int, n_args: int) -> int:
@@ -197,19 +232,6 @@ def _floating(leaf: Any, path: str) -> Array:
     )
 
 
-def _is_nested(value: Any, own: Sequence[Tensor]) -> bool:
-    """Tell whether an enclosing transform is recording what the value depends on."""
-    mine = {t._node for t in own}
-    if any(isinstance(node, Node) for node in mine):
-        return True
-    if MODE.get().depth == 0 or not isinstance(value, Tensor):
-        return False
-    return any(
-        isinstance(node, Leaf) and node.traced and node not in mine
-        for node in ancestors((node_of(value),))
-    )
-
-
 def _adjoints(value: Any, targets: list[Tensor], *, create_graph: bool) -> list[Any]:
     if not isinstance(value, Tensor):
         _check_constant(value)
@@ -233,7 +255,7 @@ def _adjoints(value: Any, targets: list[Tensor], *, create_graph: bool) -> list[
             )
         )
     if value.dtype.kind != "f":
-        return [finished(None, target, create_graph=create_graph) for target in targets]
+        raise _discrete(f"a function whose value has dtype {value.dtype}")
     results: list[Any] = gradients(
         value, targets, create_graph=create_graph, unused="zero"
     )
@@ -243,7 +265,12 @@ def _adjoints(value: Any, targets: list[Tensor], *, create_graph: bool) -> list[
 def _check_constant(value: Any) -> None:
     """Raise unless a function that ignores its arguments still returned a number."""
     array = np.asarray(value) if not isinstance(value, (list, tuple, dict)) else None
-    if array is None or array.size != 1 or array.dtype.kind not in "biuf":
+    if isinstance(value, (bool, np.bool_, np.integer)) or (
+        isinstance(value, np.ndarray) and value.dtype.kind in "biu"
+    ):
+        # A comparison, a count or an index: computed, and constant only piecewise.
+        raise _discrete(f"a function that returned {np.asarray(value).dtype} numbers")
+    if array is None or array.size != 1 or array.dtype.kind not in "if":
         raise ShapeError(
             explain(
                 "grad",
@@ -252,6 +279,17 @@ def _check_constant(value: Any) -> None:
                 "Return one number, for example the mean loss",
             )
         )
+
+
+def _discrete(came: str) -> DTypeError:
+    return DTypeError(
+        explain(
+            "grad",
+            came,
+            "a floating value, since a condition, a count or an index has no gradient",
+            "Differentiate the quantity itself, or convert it: x.astype(float)",
+        )
+    )
 
 
 def _plain_value(value: Any, *, keep: bool) -> Any:

@@ -160,3 +160,72 @@ def test_python_scalars_behave_as_immutable_inside_the_function() -> None:
         return s * x
 
     assert float(tg.grad(f)(2.0)) == 5.0
+
+
+def test_gradients_inside_a_function_are_differentiated_with_it() -> None:
+    def slope_at(x: Any) -> Any:
+        return tg.gradients((x**3).sum(), x).sum()
+
+    found = tg.grad(slope_at)(np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(found, [6.0, 12.0])
+
+
+def test_a_cotangent_that_is_being_differentiated_stays_in_the_graph() -> None:
+    w = tg.tensor([1.0, 2.0])
+
+    def pulled_back(g: Any) -> Any:
+        return (tg.gradients(w * w, w, grad=g) * np.array([1.0, 10.0])).sum()
+
+    np.testing.assert_array_equal(tg.grad(pulled_back)(np.ones(2)), [2.0, 40.0])
+
+
+def test_gradients_of_what_no_transform_records_are_arrays() -> None:
+    w = tg.tensor([1.0, 2.0])
+    kinds = []
+
+    def loss(x: Any) -> Any:
+        kinds.append(type(tg.gradients((w * w).sum(), w)))
+        return x * x
+
+    tg.grad(loss)(3.0)
+    assert kinds == [np.ndarray]
+
+
+def test_no_grad_inside_a_function_makes_its_gradients_constants() -> None:
+    def loss(x: Any) -> Any:
+        with tg.no_grad():
+            slope = tg.grad(lambda y: y**3)(x)
+        return slope * x
+
+    assert float(tg.grad(loss)(2.0)) == 12.0
+
+
+@pytest.mark.parametrize(
+    "discrete",
+    [
+        lambda x: np.allclose(x, x),
+        lambda x: (x > 1.0).sum(),
+        np.argmax,
+        lambda x: x.astype(int).sum(),
+        lambda x: x[0] > 1.0,
+    ],
+)
+def test_a_condition_a_count_or_an_index_has_no_gradient(discrete: Any) -> None:
+    with pytest.raises(tg.DTypeError, match="a condition, a count or an index"):
+        tg.grad(discrete)(np.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("argnums", ["x", 1.0, ("x",), None])
+def test_argnums_that_are_no_positions_raise(argnums: Any) -> None:
+    with pytest.raises(tg.ArgumentError, match="the position of an argument"):
+        tg.grad(lambda x, y: x * y, argnums=argnums)
+
+
+@pytest.mark.parametrize("argnums", [(0, 0), (1, -1)])
+def test_one_argument_cannot_be_differentiated_twice(argnums: Any) -> None:
+    with pytest.raises(tg.ArgumentError, match="several different ones"):
+        tg.grad(lambda x, y: x * y, argnums=argnums)(2.0, 3.0)
+
+
+def test_argnums_may_be_numpy_integers() -> None:
+    assert float(tg.grad(lambda x, y: x * y * y, argnums=np.int64(1))(2.0, 3.0)) == 12.0
