@@ -1,4 +1,4 @@
-"""Short cuts for one and two operands: what `bind` does, for the case of most nodes.
+"""Short cuts for one and two operands and losses: what `bind` does, for most nodes.
 
 They hold for plain eager recording, small arrays, and operands of one floating dtype;
 anything else goes through `bind`. A property test holds both ways to the same bits.
@@ -9,6 +9,7 @@ Slots are filled in place, since a call to ``__init__`` costs a third of making 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from tensorgrad.core.modes import EAGER, MODE
 from tensorgrad.core.node import Extra, Node, make_node, next_number
 from tensorgrad.core.pool import POOL_BYTES
 from tensorgrad.core.tensor import Tensor, wrap
+from tensorgrad.core.views import SCALAR
 
 if TYPE_CHECKING:
     from tensorgrad.core.op import Op
 
-__all__ = ["binary", "unary"]
+__all__ = ["binary", "loss", "unary"]
 
 _ndarray = np.ndarray
 
@@ -186,32 +188,81 @@ def _mixed(op: Op) -> Callable[[Any, Any, Any, Any], Any]:
         is_x, is_y = xv is not x, yv is not y
         px = x._node if is_x else None
         py = y._node if is_y else None
+        # A Tensor without a node becomes a leaf first; other dtypes are promoted.
         if (
-            yv.dtype is not dtype
+            (px is None and (is_x or py is None))
+            or (py is None and is_y)
+            or yv.dtype is not dtype
             or dtype.kind != "f"
             or yv.nbytes >= POOL_BYTES
-            or (is_x and px is None)
-            or (is_y and py is None)
-            or not (is_x or is_y)
             or (is_matmul and (xv.ndim != 2 or yv.ndim != 2))
         ):
             return bind(op, (x, y), {})
         out = forward(xv, yv)
         if type(out) is not _ndarray or out.dtype is not dtype:
             return bind(op, (x, y), {})
-        guards: list[Guard] = []
-        shapes = xv.shape, yv.shape
-        if keeps_x and not is_x:
-            xv = guarded(xv, op, guards, EAGER)
-        if keeps_y and not is_y:
-            yv = guarded(yv, op, guards, EAGER)
         extra = None
-        if not is_matmul and shapes[0] != shapes[1]:
-            avals = tuple([None if s == out.shape else Aval(s, dtype) for s in shapes])
-            extra = Extra(None, avals, tuple(guards))
-        elif guards:
-            extra = Extra(None, None, tuple(guards))
-        saved = packers[is_x, is_y](xv, yv, out)
-        return wrap(out, make_node(op, (px, py), saved, extra))
+        if not is_matmul:
+            left, right, shape = xv.shape, yv.shape, out.shape
+            if left != right:
+                like_x = None if left == shape else Aval(left, dtype)
+                like_y = None if right == shape else Aval(right, dtype)
+                extra = Extra(None, (like_x, like_y))
+        if px is None or py is None:
+            guards: list[Guard] = []
+            if keeps_x and not is_x:
+                xv = guarded(xv, op, guards, EAGER)
+            if keeps_y and not is_y:
+                yv = guarded(yv, op, guards, EAGER)
+            if guards:
+                avals = None if extra is None else extra.avals
+                extra = Extra(None, avals, tuple(guards))
+        node = Node()
+        node.op = op
+        node.parents = (px, py)
+        node.saved = packers[is_x, is_y](xv, yv, out)
+        node.extra = extra
+        node.number = next_number()
+        t = Tensor()
+        t._value = out
+        t._node = node
+        return t
 
     return apply
+
+
+def loss(op: Op) -> Callable[..., Any]:
+    """Return the function of a loss of logits, activations, labels and static arguments.
+
+    The short way is for labels that are a plain array in the dtype of the others.
+    """
+    forward = op.forward
+    # What is saved, in the order of the layout: index 3 stands for a value left out.
+    plan = op.plan((True, True, False))
+    pick = itemgetter(*[3 if index is None else index for index in plan])
+
+    def function(z: Tensor, a: Any, y: Any, static: dict[str, Any]) -> Any:
+        if type(y) is _ndarray and type(a) is Tensor and MODE.get() is EAGER:
+            zv, av = z._value, a._value
+            parents = (z._node, a._node, None)
+            if (
+                type(zv) is _ndarray
+                and type(av) is _ndarray
+                and zv.dtype is av.dtype
+                and av.dtype is y.dtype
+                and y.dtype.kind == "f"
+                and None not in parents[:2]
+            ):
+                try:
+                    out = forward(zv, av, y, **static)
+                except Exception:  # noqa: BLE001  # bind tries again and explains
+                    return bind(op, (z, a, y), static)
+                guards: list[Guard] = []
+                saved = pick((zv, av, guarded(y, op, guards, EAGER), None, out))
+                extra = Extra(static, None, tuple(guards))
+                t = wrap(np.asarray(out), make_node(op, parents, saved, extra))
+                t._alias = SCALAR
+                return t
+        return bind(op, (z, a, y), static)
+
+    return function

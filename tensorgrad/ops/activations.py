@@ -63,7 +63,7 @@ def _sigmoid(z: Any) -> Any:
     value = _floating(z)
     if value.dtype.kind == "c":
         return _complex_sigmoid(value)
-    out = _result(value)
+    out = _result(value) if value.nbytes >= pool.POOL_BYTES else None
     with np.errstate(over="ignore", under="ignore"):
         if out is None:
             return np.reciprocal(1 + np.exp(-value))

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad._typing import Array, Shape
+from tensorgrad.core import shortcuts
 from tensorgrad.core.aval import Aval
-from tensorgrad.core.bind import bind
 from tensorgrad.core.modes import MODE
-from tensorgrad.core.pool import scratch
+from tensorgrad.core.pool import POOL_BYTES, scratch
 from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, explain
 from tensorgrad.ops.activations import (
@@ -99,16 +99,21 @@ def _log_loss_of_logits(z: Any, a: Any, y: Any, n: int) -> Any:
     """Return (1/n) Σ max(z, 0) − y z + log(1 + e^−|z|), which does not overflow."""
     if z.dtype.kind == "c":
         return np.add.reduce(holomorphic_softplus(z) - y * z, axis=None) / n
-    total, work = scratch(z), scratch(z)
-    np.maximum(z, 0, out=total)
-    np.multiply(z, y, out=work)
+    is_plain = z.shape and z.flags.c_contiguous and y.dtype is z.dtype
+    if is_plain and z.nbytes < POOL_BYTES:
+        total, work = np.maximum(z, 0.0), z * y  # a pass with out= costs more here
+    else:
+        total, work = scratch(z), scratch(z)
+        np.maximum(z, 0.0, out=total)
+        np.multiply(z, y, out=work)
     np.subtract(total, work, out=total)  # entry by entry: the sums would cancel
     np.abs(z, out=work)
     np.negative(work, out=work)
     np.exp(work, out=work)
     np.log1p(work, out=work)
     np.add(total, work, out=total)
-    return np.asarray(np.add.reduce(total, axis=None) / n, dtype=z.dtype)[()]
+    mean = np.add.reduce(total, axis=None) / n
+    return mean if mean.dtype is z.dtype else z.dtype.type(mean)
 
 
 def _share(difference: Any, g: Any, n: int) -> Any:
@@ -151,6 +156,8 @@ log_loss_of_logits = custom(
         "tensor(0.69314718, op=log_loss_of_logits)",
     ),
 )
+
+_record_log_loss = shortcuts.loss(log_loss_of_logits.op)
 
 
 def log_loss(a: Any, y: Any, example_axis: int = 0) -> Any:
@@ -199,7 +206,7 @@ def log_loss(a: Any, y: Any, example_axis: int = 0) -> Any:
     a, y, n = _checked("log_loss", a, y, example_axis)
     origin = origin_of(a, "sigmoid")
     if origin is not None:
-        return bind(log_loss_of_logits.op, (origin.arrived(), a, y), {"n": n})
+        return _record_log_loss(origin.arrived(), a, y, {"n": n})
     return log_loss_of_probabilities(a, y, n=n)
 
 
@@ -331,6 +338,8 @@ cross_entropy_of_logits = custom(
     ),
 )
 
+_record_cross_entropy = shortcuts.loss(cross_entropy_of_logits.op)
+
 
 def cross_entropy(a: Any, y: Any, example_axis: int = 0) -> Any:
     r"""Compute the cross-entropy of class probabilities, averaged over examples.
@@ -384,11 +393,8 @@ def cross_entropy(a: Any, y: Any, example_axis: int = 0) -> Any:
     y = _one_hot(a, y, axis)
     a, y, n = _checked("cross_entropy", a, y, example_axis)
     if origin is not None:
-        return bind(
-            cross_entropy_of_logits.op,
-            (origin.arrived(), a, y),
-            {"n": n, "axis": axis, "one_hot": _is_one_hot(y, axis)},
-        )
+        static = {"n": n, "axis": axis, "one_hot": _is_one_hot(y, axis)}
+        return _record_cross_entropy(origin.arrived(), a, y, static)
     return cross_entropy_of_probabilities(a, y, n=n)
 
 
