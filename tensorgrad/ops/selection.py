@@ -219,6 +219,8 @@ clip = select(
         Example(((3, 4), -1.0, None)),
         Example(((3, 4), (4,), 3.0)),
         Example(((3, 4), (3, 1), (4,))),
+        Example(((3, 4), (4,), None)),
+        Example(((3, 4), None, (4,))),
         Example(((3, 4), np.full(4, 2.0), np.full(4, -2.0))),
         Example(((2, 0), -1.0, 1.0)),
     ),
