@@ -463,5 +463,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     new = np.broadcast_to(new, shape)
     if new.dtype != x.dtype:
         new = new.astype(x.dtype)
-    order = np.insert(np.arange(n), obj, np.arange(n, n + count))
+    # A mask is given as places: NumPy 2.0 takes it for the numbers 0 and 1.
+    spots = obj if isinstance(obj, slice) or places.ndim == 0 else places
+    order = np.insert(np.arange(n), spots, np.arange(n, n + count))
     return np.take(np.concatenate([x, new], axis), order, axis=axis)

@@ -26,6 +26,9 @@ _astype = TABLE["astype"]
 # Memory order, subclasses and algorithms say nothing about values.
 _IMMATERIAL = frozenset({"subok", "device", "copy", "optimize", "stable", "kind"})
 
+# NumPy 2.0 still has the old name.
+_RENAMED = {"newshape": "shape"}
+
 
 def adapt(numpy_function: Any, function: OpFunction) -> Callable[..., Any]:
     """Return the function that serves NumPy's calls of ``numpy_function`` by an op.
@@ -91,9 +94,10 @@ def _positions(numpy_function: Any, op: Op) -> tuple[str, ...]:
             parameter.POSITIONAL_ONLY,
             parameter.POSITIONAL_OR_KEYWORD,
         )
-        if not is_positional or parameter.name not in statics:
+        name = _RENAMED.get(parameter.name, parameter.name)
+        if not is_positional or name not in statics:
             break
-        names.append(parameter.name)
+        names.append(name)
     return tuple(names)
 
 
@@ -132,7 +136,7 @@ def _sorted_arguments(
         elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
             options.update(bound.arguments[name])
         elif not _is_default(bound.arguments[name], parameter.default):
-            options[name] = bound.arguments[name]
+            options[_RENAMED.get(name, name)] = bound.arguments[name]
     return operands, options
 
 

@@ -346,6 +346,8 @@ def _pad(
         raise ArgumentError(
             explain("pad", f"mode={mode!r}", f"one of {_MODES}", "Compose the others")
         )
+    if isinstance(pad_width, dict):  # which NumPy knows from 2.2 on
+        pad_width = _widths(pad_width, np.ndim(x))
     if mode == "constant":
         return np.pad(x, pad_width, mode="constant", constant_values=constant_values)
     return np.pad(x, pad_width, mode=mode)  # type: ignore[call-overload]

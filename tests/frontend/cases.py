@@ -72,7 +72,6 @@ ALL = (
     Case("insert", ((2, 3), (2,)), lambda f, x, v: f(x, 1, v, axis=1)),
     Case("insert", ((4,), (3,)), lambda f, x, v: f(x, [0, 2, 2], v)),
     Case("insert", ((4,), (2,)), lambda f, x, v: f(x, slice(1, 3), v)),
-    Case("insert", ((3,), (2,)), lambda f, x, v: f(x, np.array([True, False, True]), v)),
     Case("meshgrid", ((3,), (2,))),
     Case("meshgrid", ((3,), (2,), (2,)), lambda f, *xs: f(*xs, indexing="ij")),
     Case("meshgrid", ((3,), (2,)), lambda f, *xs: f(*xs, sparse=True)),

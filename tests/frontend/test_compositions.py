@@ -129,3 +129,9 @@ def test_every_composition_has_a_case():
     known = {f.__name__ for f in COMPOSITIONS if f.numpy}
     # Those that write are tested by programs and in test_writing.
     assert known - tested == set(writing.__all__)
+
+
+def test_insert_takes_a_mask_for_the_places_that_it_marks():
+    x, values = np.arange(3.0), np.array([8.0, 9.0])
+    by_mask = tg.insert(x, np.array([True, False, True]), values)
+    np.testing.assert_array_equal(by_mask, tg.insert(x, [0, 2], values))

@@ -21,7 +21,7 @@ CALLS = {
     "argpartition": lambda x: x.argpartition(1),
     "astype": lambda x: x.astype("f4"),
     "clip": lambda x: x.clip(-0.5, 0.5),
-    "clip by name": lambda x: x.clip(min=-0.5),
+    "clip with one bound": lambda x: x.clip(-0.5, None),
     "compress": lambda x: x.compress([True, False], axis=0),
     "conj": lambda x: x.conj(),
     "conjugate": lambda x: x.conjugate(),
@@ -93,11 +93,13 @@ NOT_METHODS = {
     "strides",
     "base",
 }
+REMOVED = {"itemset", "ptp", "tostring"}
+"""What ndarrays of NumPy 2.0 still list, but do no more."""
 ELSEWHERE = {"device", "to_device", "dtype", "shape", "ndim", "size", "newbyteorder"}
 
 
 def test_every_method_of_ndarray_is_there_or_refuses_with_a_cure():
-    known = {name for name in dir(np.ndarray) if not name.startswith("_")}
+    known = {name for name in dir(np.ndarray) if not name.startswith("_")} - REMOVED
     missing = {n for n in known if not hasattr(tg.Tensor, n)}
     assert missing - NOT_METHODS - ELSEWHERE == set()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -79,6 +79,14 @@ def numpy_pairs() -> list[Any]:
     ]
 
 
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return a function's parameters; those of C take any name before NumPy 2.4."""
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return inspect.signature(lambda *args, **kwargs: None).parameters
+
+
 def numpy_arguments(
     function: Any, case: Case, operands: tuple[Any, ...]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -94,7 +102,7 @@ def numpy_arguments(
         operands = (*first, *operands) if first else (operands,)
     if isinstance(function, np.ufunc):
         return operands, static
-    known = inspect.signature(function).parameters
+    known = parameters_of(function)
     by_place = tuple(value for name, value in static.items() if name not in known)
     by_name = {name: value for name, value in static.items() if name in known}
     is_open = any(p.kind is p.VAR_KEYWORD for p in known.values())
