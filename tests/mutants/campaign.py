@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -42,6 +43,7 @@ from tests.table.special import (
     special_cases,
 )
 
+Check = Callable[[Case], None]
 Planted = Callable[[Op], Op]
 """Returns the record of an op with the fault in it."""
 
@@ -199,28 +201,33 @@ SPECIAL = cases_by_op(special_cases())
 SPECIAL_CHECKS = (check_special, check_common_direction, check_modes_at, check_steep)
 
 
-def trials(op: Op) -> Iterator[tuple[Callable[..., None], Case, Any]]:
-    """Yield checks of an op with their cases, the cheap and telling ones first."""
-    for check in (check_modes_agree, check_each_operand, check_adjoint_fits):
-        for case in REAL.get(op, []):
-            yield check, case, np.float64
-    for case in SMOOTH.get(op, []):
-        yield lambda c, _: check_complex_step(c), case, None
-    for case in REAL.get(op, []):
-        yield check_second_order, case, np.float64
-    for case in UNIT.get(op, []):
-        yield check_unit_cotangent, case, np.float64
-    for check in (check_modes_agree, check_each_operand, check_second_order):
-        for case in COMPLEX.get(op, []):
-            yield check, case, np.complex128
-    for case in REAL.get(op, []):
-        yield lambda c, _: check_reported(c), case, None
+def with_dtype(check: Callable[..., None], dtype: Any) -> Check:
+    return lambda case: check(case, dtype)
+
+
+ORDINARY: tuple[tuple[dict[Op, list[Case]], Check], ...] = (
+    (REAL, check_modes_agree),
+    (REAL, check_each_operand),
+    (REAL, check_adjoint_fits),
+    (SMOOTH, check_complex_step),
+    (REAL, check_second_order),
+    (UNIT, check_unit_cotangent),
+    (COMPLEX, with_dtype(check_modes_agree, np.complex128)),
+    (COMPLEX, with_dtype(check_each_operand, np.complex128)),
+    (COMPLEX, with_dtype(check_second_order, np.complex128)),
+    (REAL, check_reported),
+)
+"""Checks with their cases by op, the cheap and telling ones first."""
+
+
+def trials(op: Op) -> Iterator[tuple[Check, Case]]:
+    """Yield the checks of an op with their cases."""
+    for cases, check in ORDINARY:
+        yield from ((check, case) for case in cases.get(op, []))
     for case in SPECIAL.get(op, []):
         for pattern in patterns_of(case):
-            for check in SPECIAL_CHECKS:
-                yield lambda c, _, f=check, p=pattern: f(c, p), case, None
-        for signs in SIGNS:
-            yield lambda c, _, s=signs: check_infinity(c, s), case, None
+            yield from ((partial(f, pattern=pattern), case) for f in SPECIAL_CHECKS)
+        yield from ((partial(check_infinity, signs=s), case) for s in SIGNS)
 
 
 def killer(mutant: Mutant) -> str | None:
@@ -229,9 +236,9 @@ def killer(mutant: Mutant) -> str | None:
         warnings.simplefilter("error")
         for op in mutant.ops:
             record = planted(op)
-            for check, case, dtype in trials(op):
+            for check, case in trials(op):
                 try:
-                    check(replace(case, op=record), dtype)
+                    check(replace(case, op=record))
                 except Exception as error:  # noqa: BLE001  # a crash is noticed too
                     return f"{case.name}: {type(error).__name__}"
     return None
