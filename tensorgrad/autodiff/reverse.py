@@ -23,6 +23,11 @@ Losses from logits (docs/decisions/losses.md) have an operand that is for show: 
 If `a`, or a reshaped or indexed form of it, is itself a target, it gets ∂J/∂a by the
 plain formula, which is reported and not passed on: z would otherwise count it twice.
 
+What `where` and its kin discard has a cotangent of exactly zero, and 0 · inf on the way
+back would make it NaN. Ops with a singular partial see to that always; a product and
+the other pointwise ops do in a second, careful run, which is made only if the first one
+ends in a NaN and something was discarded. In debug mode the first run is careful then.
+
 Doubt: contributions are added in the order in which the nodes come, so a program that
 builds the same graph in another order may differ in the last bit.
 """
@@ -30,6 +35,7 @@ builds the same graph in another order may differ in the last bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -84,6 +90,29 @@ def sweep(
     return found
 
 
+# Ops that discard entries of an operand.
+_DISCARDING = frozenset(
+    {
+        *("where", "maximum", "minimum", "fmax", "fmin", "clip", "nan_to_num"),
+        *("max", "min", "sort", "getitem", "take", "take_along_axis"),
+    }
+)
+
+
+def _discards(order: Sequence[AnyNode]) -> bool:
+    """Tell whether entries are discarded, in the graph or in a derivative's."""
+    return any(type(n) is Node and n.op.name in _DISCARDING for n in order)
+
+
+def _has_nan(found: dict[AnyNode, Any]) -> bool:
+    for adjoint in found.values():
+        value = adjoint._value if type(adjoint) is Tensor else adjoint
+        # One pass, no temporary: a NaN anywhere shows in the sum.
+        if type(value) is np.ndarray and isnan(abs(np.add.reduce(value, axis=None))):
+            return True
+    return False
+
+
 # size: one loop, written out: what it calls for each node is what a step costs.
 def _run(
     order: list[AnyNode],
@@ -92,13 +121,15 @@ def _run(
     reached: set[AnyNode],
     *,
     create_graph: bool,
+    is_careful: bool = False,
 ) -> dict[AnyNode, Any]:
     active = on_a_path(order, reached)
     state = Adjoints(reached)
     pending, owned, results = state.pending, state.owned, state.results
     pending[root] = seed
     is_debug = MODE.get().debug
-    is_plain = not (create_graph or is_debug)
+    is_careful = is_careful or (is_debug and _discards(order))
+    is_plain = not (create_graph or is_debug or is_careful)
     pulls_of: dict[Op, tuple[Any, ...]] = {}
     for node in reversed(order):
         g = pending.pop(node, None)
@@ -120,7 +151,15 @@ def _run(
                 pulls = ()
         # The short way, for what fills most graphs: small arrays, an ordinary op.
         if not pulls or g.nbytes >= POOL_BYTES:
-            _pass_on(node, g, active, state, create_graph=create_graph, debug=is_debug)
+            _pass_on(
+                node,
+                g,
+                active,
+                state,
+                create_graph=create_graph,
+                debug=is_debug,
+                is_careful=is_careful,
+            )
             continue
         extra = node.extra
         avals = None
@@ -147,7 +186,9 @@ def _run(
             raise _rule_error(node, error) from error
     for node, report in state.reports.items():
         results[node] = results[node] + report if node in results else report
-    return results
+    if is_careful or not (_discards(order) and _has_nan(results)):
+        return results
+    return _run(order, root, seed, reached, create_graph=create_graph, is_careful=True)
 
 
 class Adjoints:
@@ -194,6 +235,7 @@ def _pass_on(
     *,
     create_graph: bool,
     debug: bool,
+    is_careful: bool,
 ) -> None:
     """Pass an adjoint on the long way, which handles everything."""
     op = node.op
@@ -212,7 +254,7 @@ def _pass_on(
         if i in op.report_only:
             _report(node, i, g, saved, state)
             continue
-        pull = pullback(op, i)
+        pull = pullback(op, i, is_careful=is_careful)
         if pull is None:
             continue
         try:

@@ -17,7 +17,7 @@ from tensorgrad.core.aval import Aval
 from tensorgrad.core.node import AnyNode, Extra, Node, make_node
 from tensorgrad.core.op import Op, Rule, parameters_of
 from tensorgrad.core.tensor import Tensor, wrap
-from tensorgrad.ops.arithmetic import safe_multiply
+from tensorgrad.ops.arithmetic import multiply, safe_multiply
 from tensorgrad.ops.complexes import real
 from tensorgrad.ops.reduce import sum as sum_op
 from tensorgrad.ops.shaping import astype, reshape
@@ -25,14 +25,21 @@ from tensorgrad.ops.shaping import astype, reshape
 __all__ = ["fit", "pullback", "restore", "short_pulls", "without_grad"]
 
 
-def pullback(op: Op, i: int) -> Callable[..., Any] | None:
-    """Return the function that gives operand ``i`` its share, or None for none."""
-    key = ("pull", 0 if op.is_variadic else i)
+def pullback(op: Op, i: int, *, is_careful: bool = False) -> Callable[..., Any] | None:
+    """Return the function that gives operand ``i`` its share, or None for none.
+
+    A careful one keeps an exactly zero cotangent zero, whatever it is multiplied by.
+    """
+    key = ("careful" if is_careful else "pull", 0 if op.is_variadic else i)
     try:
         return op.cache[key]  # type: ignore[no-any-return]
     except KeyError:
-        rule = op.rule(i)
-        found = None if rule is None else compile_rule(op, rule, i)
+        # The zero may be a value as well, in the graph of a first derivative.
+        is_product = is_careful and op is multiply.op
+        rule = safe_multiply.op.rule(i) if is_product else op.rule(i)
+        found = None
+        if rule is not None:
+            found = compile_rule(op, rule, i, is_careful=is_careful)
         op.cache[key] = found
         return found
 
@@ -55,7 +62,9 @@ def short_pulls(op: Op) -> tuple[Any, ...]:
     return found
 
 
-def compile_rule(op: Op, rule: Rule, i: int) -> Callable[..., Any]:
+def compile_rule(
+    op: Op, rule: Rule, i: int, *, is_careful: bool = False
+) -> Callable[..., Any]:
     """Write ``lambda g, s, e, i: rule(g, s[0], e.static['axis'])`` for a rule.
 
     Text, because a closure that looks its arguments up costs as much as the rule.
@@ -63,7 +72,8 @@ def compile_rule(op: Op, rule: Rule, i: int) -> Callable[..., Any]:
     call = ", ".join(_expression(op, name) for name in parameters_of(rule))
     body = f"rule({call})"
     if op.kind == "Pointwise":
-        body = f"product(g, {body})" if op.is_singular else f"g * {body}"
+        is_safe = op.is_singular or is_careful
+        body = f"product(g, {body})" if is_safe else f"g * {body}"
     scope = {"rule": rule, "product": annihilating_product}
     return eval(f"lambda g, s, e, i=0: {body}", scope)  # type: ignore[no-any-return]  # noqa: S307  # our own names only
 

@@ -322,6 +322,67 @@ def test_power_that_overflows_is_dead_in_second_order_by_its_exponent() -> None:
     np.testing.assert_array_equal(found, [2.0])
 
 
+# Functions without a singular op of their own, or with one inside: products are the way
+# by which an infinity that is not taken gets back to the operand.
+COMPOSED: list[tuple[str, Callable[[Any], Any], float]] = [
+    ("x log x", lambda x: x * np.log(x), 0.0),
+    ("log x log x", lambda x: np.log(x) * np.log(x), 0.0),
+    ("x / x", lambda x: x * (1.0 / x), 0.0),
+    ("x tanh 1/x", lambda x: np.tanh(1.0 / x) * x, 0.0),
+    ("sin 1/x", lambda x: x * np.sin(1.0 / x), 0.0),
+    ("exp overflows", lambda x: x * np.exp(x) * np.exp(-x), 2000.0),
+    ("a hypotenuse", lambda x: np.log(x) * np.hypot(x, 0.0), 0.0),
+    ("entropy", lambda x: -x * np.log(x) - (1.0 - x) * np.log1p(-x), 1.0),
+]
+
+
+@pytest.mark.parametrize(("name", "f", "pole"), COMPOSED)
+def test_products_not_taken_are_dead_in_first_order(
+    name: str, f: Callable[[Any], Any], pole: float
+) -> None:
+    found = slope(lambda x: np.where(x == pole, 3.0 * x, f(x)), [pole])
+    np.testing.assert_array_equal(found, [3.0])
+
+
+@pytest.mark.parametrize(("name", "f", "pole"), COMPOSED)
+def test_products_not_taken_are_dead_in_second_order(
+    name: str, f: Callable[[Any], Any], pole: float
+) -> None:
+    found = curvature(lambda x: np.where(x == pole, x * x, f(x)), [pole])
+    np.testing.assert_array_equal(found, [2.0])
+
+
+@pytest.mark.parametrize(
+    "total",
+    [
+        np.nansum,
+        lambda y: np.nan_to_num(y).sum(),
+        lambda y: y[1:].sum(),
+        lambda y: y[np.array([False, True])].sum(),
+        lambda y: np.take(y, [1]).sum(),
+        lambda y: np.fmax(y, -1.0).sum() + 1.0,
+        lambda y: np.where(np.isnan(y), 0.0, y).sum(),
+    ],
+)
+def test_an_entry_that_is_left_out_does_not_poison_the_gradient(
+    total: Callable[[Any], Any],
+) -> None:
+    with np.errstate(all="ignore"):
+        found = tg.grad(lambda x: total(x * np.log(x)))(np.array([0.0, 1.0]))
+    np.testing.assert_array_equal(found, [0.0, 1.0])
+
+
+def test_a_nan_that_is_taken_stays() -> None:
+    found = slope(lambda x: np.where(x < 0, x * np.log(x), x), [-1.0, 1.0])
+    np.testing.assert_array_equal(found, [NAN, 1.0])
+
+
+def test_debug_mode_lets_a_dead_branch_pass() -> None:
+    with tg.debug():
+        found = slope(lambda x: np.where(x > 0, x * np.log(x), 0.0), [0.0, 1.0])
+    np.testing.assert_array_equal(found, [0.0, 1.0])
+
+
 def test_where_drops_a_cotangent_of_nan_on_the_other_branch() -> None:
     x, y = tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0])
     out = tg.where(np.array([True, False]), x, y)
