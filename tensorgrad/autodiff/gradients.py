@@ -194,7 +194,7 @@ def _seed(output: Tensor, grad: Any, *, create_graph: bool) -> Any:
     if grad is None and not create_graph and shape == ():
         dtype = output._value.dtype
         if dtype.kind in "fc":
-            return np.ones((), dtype)
+            return np.array(1, dtype)
     if output.dtype.kind not in "fc":
         raise DTypeError(
             explain(

@@ -126,7 +126,7 @@ def binary(op: Op) -> Callable[[Any, Any], Any]:
         xv = x._value if type(x) is Tensor else x
         yv = y._value if type(y) is Tensor else y
         try:
-            if type(xv) is _ndarray and xv.nbytes < POOL_BYTES:
+            if type(xv) is _ndarray and (is_matmul or xv.nbytes < POOL_BYTES):
                 if type(yv) is _ndarray:
                     if xv is x or yv is y or is_matmul or xv.shape != yv.shape:
                         return apply_mixed(x, y, xv, yv)
@@ -194,8 +194,8 @@ def _mixed(op: Op) -> Callable[[Any, Any, Any, Any], Any]:
             or (py is None and is_y)
             or yv.dtype is not dtype
             or dtype.kind != "f"
-            or yv.nbytes >= POOL_BYTES
-            or (is_matmul and (xv.ndim != 2 or yv.ndim != 2))
+            or (is_matmul and not _is_small_product(xv, yv))
+            or (yv.nbytes >= POOL_BYTES and not is_matmul)
         ):
             return bind(op, (x, y), {})
         out = forward(xv, yv)
@@ -229,6 +229,13 @@ def _mixed(op: Op) -> Callable[[Any, Any, Any, Any], Any]:
         return t
 
     return apply
+
+
+def _is_small_product(x: Any, y: Any) -> bool:
+    """Tell whether two matrices have a product that is not pooled, large as they are."""
+    if x.ndim != 2 or y.ndim != 2:
+        return False
+    return x.shape[0] * y.shape[1] * y.itemsize < POOL_BYTES  # type: ignore[no-any-return]
 
 
 def loss(op: Op) -> Callable[..., Any]:

@@ -475,6 +475,11 @@ def _at_least_float(a: Any) -> np.dtype[Any]:
 
 def _checked(name: str, a: Any, y: Any, example_axis: int) -> tuple[Any, Any, int]:
     """Return prediction, labels in its dtype, and the number of examples."""
+    if type(a) is Tensor and type(y) is np.ndarray and example_axis in (0, 1):
+        shape = y.shape  # what nearly every step passes: nothing to convert
+        is_fit = a._value.shape == shape and a._value.dtype is y.dtype
+        if is_fit and example_axis < len(shape) and shape[example_axis]:
+            return a, y, shape[example_axis]
     if not isinstance(a, Tensor):
         a = np.asarray(a, dtype=_at_least_float(a))
     if not isinstance(y, Tensor):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.core.modes import switch
+from tensorgrad.core.views import is_scalar
 
 VIEWS: dict[
     str, tuple[Callable[[tg.Tensor], tg.Tensor], Callable[[np.ndarray], np.ndarray]]
@@ -221,3 +223,65 @@ def test_a_complex_step_goes_through_the_losses() -> None:
             loss(activation(tg.tensor(z + 1j * step * d)), truth).numpy().imag / step
         )
         np.testing.assert_allclose([plain, graph], slope, rtol=1e-13)
+
+
+def both_ways(loss: Callable[[], tg.Tensor]) -> list[tg.Tensor]:
+    """Return a loss recorded on the short way, and on the general one."""
+    with switch(depth=1):  # any mode but the default
+        general = loss()
+    return [loss(), general]
+
+
+LOSSES: dict[str, Callable[[tg.Tensor, np.ndarray], tg.Tensor]] = {
+    "log-loss": lambda z, y: tg.log_loss(tg.sigmoid(z), y),
+    "log-loss of columns": lambda z, y: tg.log_loss(tg.sigmoid(z), y, example_axis=1),
+    "cross-entropy": lambda z, y: tg.cross_entropy(tg.softmax(z), y),
+}
+LOGITS: dict[str, np.ndarray] = {
+    "rows": np.random.default_rng(5).normal(size=(6, 4)),
+    "columns": np.random.default_rng(5).normal(size=(4, 6)).T,
+    "float32": np.random.default_rng(5).normal(size=(6, 4)).astype(np.float32),
+    "large": np.random.default_rng(5).normal(size=(100, 100)),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("logits", LOGITS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_losses_are_recorded_alike_on_both_ways(
+    loss: str, logits: str, dtype: type
+) -> None:
+    z = tg.tensor(LOGITS[logits])
+    y = np.eye(z.shape[1], dtype=dtype)[np.arange(z.shape[0]) % z.shape[1]]
+    short, general = both_ways(lambda: LOSSES[loss](z, y))
+    slopes = [tg.gradients(J, z) for J in (short, general)]
+    assert (short.dtype, short.shape) == (general.dtype, general.shape) == (z.dtype, ())
+    assert short.numpy().tobytes() == general.numpy().tobytes()
+    assert slopes[0].tobytes() == slopes[1].tobytes()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_labels_may_be_written_to_after_a_small_loss(loss: str) -> None:
+    z = tg.tensor(LOGITS["rows"])
+    y = np.eye(4)[np.arange(6) % 4]
+    J = LOSSES[loss](z, y)
+    expected = tg.gradients(J, z)
+    y[:] = 0.5
+    np.testing.assert_array_equal(tg.gradients(J, z), expected)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_large_labels_written_to_before_the_gradient_are_noticed(loss: str) -> None:
+    z = tg.tensor(LOGITS["large"])
+    y = np.eye(100)
+    J = LOSSES[loss](z, y)
+    y[:] = 0.5
+    with pytest.raises(tg.GraphError, match="written to after"):
+        tg.gradients(J, z)
+
+
+def test_scalar_of_a_loss_is_a_scalar_on_both_ways() -> None:
+    z = tg.tensor(LOGITS["rows"])
+    y = np.eye(4)[np.arange(6) % 4]
+    for J in both_ways(lambda: tg.log_loss(tg.sigmoid(z), y)):
+        assert is_scalar(J)

@@ -8,7 +8,7 @@ import pytest
 
 from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.core.tensor import tensor
-from tensorgrad.errors import ArgumentError, ShapeError, UnsupportedError
+from tensorgrad.errors import ArgumentError, GraphError, ShapeError, UnsupportedError
 from tensorgrad.ops.linalg import dot, inner, matmul, norm, outer, tensordot, vdot
 from tensorgrad.ops.reduce import sum as sum_op
 
@@ -197,3 +197,39 @@ def test_norm_of_a_matrix_without_a_rule_is_refused(exponent):
 def test_norm_that_counts_entries_is_refused():
     with pytest.raises(ArgumentError, match="it has no gradient"):
         norm(tensor([1.0]), ord=0)
+
+
+LARGE = {
+    "right": ((2, 40), (40, 300)),
+    "left": ((300, 40), (40, 2)),
+    "product": ((300, 4), (4, 300)),
+}
+
+
+@pytest.mark.parametrize("shapes", LARGE.values(), ids=list(LARGE))
+@pytest.mark.parametrize("kinds", [(True, False), (False, True), (True, True)])
+def test_product_of_large_matrices_is_recorded_as_that_of_small_ones(
+    shapes, kinds, rng
+):
+    x, y = (rng.standard_normal(shape) for shape in shapes)
+    operands = [
+        tensor(v) if is_tensor else v
+        for v, is_tensor in zip((x, y), kinds, strict=True)
+    ]
+    targets = [v for v in operands if type(v) is not np.ndarray]
+    out = matmul(*operands)
+    g = rng.standard_normal(out.shape)
+    expected = itertools.compress((g @ y.T, x.T @ g), kinds)
+    np.testing.assert_array_equal(out.numpy(), x @ y)
+    for found, share in zip(gradients(out, targets, g), expected, strict=True):
+        np.testing.assert_array_equal(found, share)
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_large_factor_written_to_before_the_gradient_is_noticed(is_left, rng):
+    data = rng.standard_normal((100, 100))
+    w = tensor(rng.standard_normal((2, 100)))
+    out = matmul(data, w.T) if is_left else matmul(w, data)
+    data[:] = 0.0
+    with pytest.raises(GraphError, match="written to after"):
+        gradients(sum_op(out), w)
