@@ -36,6 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isnan
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,7 @@ def sweep(
     return found
 
 
+_OP = attrgetter("op")
 # Ops that discard entries of an operand.
 _DISCARDING = frozenset(
     {
@@ -101,7 +103,9 @@ _DISCARDING = frozenset(
 
 def _discards(order: Sequence[AnyNode]) -> bool:
     """Tell whether entries are discarded, in the graph or in a derivative's."""
-    return any(type(n) is Node and n.op.name in _DISCARDING for n in order)
+    ops = set(map(_OP, order))  # nodes are many, ops are few
+    ops.discard(None)
+    return not _DISCARDING.isdisjoint([op.name for op in ops])
 
 
 def _has_nan(found: dict[AnyNode, Any]) -> bool:
@@ -206,11 +210,14 @@ class Adjoints:
     def may_report(self, node: Node) -> bool:
         """Tell whether some target may be between a loss and its logits."""
         reached = self.reached
-        for target in reached:  # written out: a generator costs as much as a rule
+        # Written out: a generator costs as much as a rule.
+        for target in reached:
             if type(target) is Node:
                 return True
-        shown = {node.parents[i] for i in node.op.report_only}
-        return not shown.isdisjoint(reached)
+        for i in node.op.report_only:  # noqa: SIM110
+            if node.parents[i] in reached:
+                return True
+        return False
 
     def add(self, node: AnyNode, share: Any) -> None:
         """Add a contribution to the adjoint of a node."""
