@@ -128,8 +128,6 @@ class Installed:
         copy: bool | None = None,
     ) -> Tensor:
         """Give the entries another shape: ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
-    def round(self, decimals: Any = 0) -> Tensor:
-        """Round to a number of decimals, halves to even; the derivative is zero."""
     def searchsorted(self, v: Any, side: Any = ..., sorter: Any = ...) -> Any:
         """Apply `numpy.searchsorted`."""
     def sort(self, axis: int = -1, kind: Any = None, order: Any = None) -> None:

@@ -237,10 +237,7 @@ class Tensor(Installed):
                     action,
                     f"a recorded Tensor of shape {value.shape}",
                     "a plain value, since the gradient would stop here unnoticed",
-                    # The action may be NumPy's own, on behalf of either of these.
-                    "For array[i] = t make the array with np.zeros_like(x) of a Tensor, "
-                    "for np.array([t, u]) write np.stack([t, u]); "
-                    f"use {cure} to leave the graph",
+                    f"{_SPELLINGS.get(action, '')}Use {cure} to leave the graph",
                 )
             )
         if isinstance(self._node, Leaf):
@@ -282,6 +279,15 @@ class Tensor(Installed):
 
     def __bool__(self) -> bool:
         return bool(self._number("bool"))
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        # As NumPy's scalars: to an integer, or to a number of decimals.
+        if ndigits is None:
+            return round(self._number("round"))
+        return np.round(self, ndigits)
+
+    def __trunc__(self) -> int:
+        return int(self._number("math.trunc"))
 
     def __index__(self) -> int:
         number = self._number("index")
@@ -354,6 +360,17 @@ class Tensor(Installed):
             )
         value = self._concrete("pickling")
         return tensor, (value, None, self.requires_grad, self.name)
+
+
+# The action may be NumPy's own or Python's, on behalf of these.
+_SPELLINGS = {
+    "np.asarray": "For array[i] = t make the array with np.zeros_like(x) of a Tensor; for "
+    "np.array([t, u]), np.sum([t, u]) or np.r_[t, u] join the Tensors with np.stack or "
+    "np.concatenate. ",
+    "float()": "For array[i] = t make the array with np.zeros_like(x) of a Tensor; for "
+    "math.exp(t) write np.exp(t). ",
+    "bool()": "For a choice by value compare it (t > 0), or use np.where. ",
+}
 
 
 class StaleTensor(Tensor):

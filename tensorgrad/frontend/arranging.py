@@ -31,6 +31,7 @@ __all__ = [
     "meshgrid",
     "resize",
     "rollaxis",
+    "sliding_window_view",
     "unstack",
     "vsplit",
     "vstack",
@@ -402,6 +403,52 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     x = as_operand(a)
     order = np.rollaxis(np.empty(range(x.ndim)), axis, start).shape
     return x.transpose(order)
+
+
+@implements("lib.stride_tricks.sliding_window_view")
+def sliding_window_view(
+    x: Any,
+    window_shape: Any,
+    axis: Any = None,
+    *,
+    subok: bool = False,
+    writeable: bool = False,
+) -> Any:
+    """Return all windows of a size, on new axes at the end; a copy, recorded.
+
+    Examples
+    --------
+    >>> sliding_window_view([1.0, 2.0, 3.0], 2)
+    array([[1., 2.],
+           [2., 3.]])
+    """
+    out = as_operand(x)
+    ndim = out.ndim
+    widths = [int(w) for w in np.atleast_1d(window_shape)]
+    axes = range(out.ndim) if axis is None else [int(k) for k in np.atleast_1d(axis)]
+    if len(widths) != len(axes):
+        raise ShapeError(
+            explain(
+                "sliding_window_view",
+                f"window_shape={window_shape} and axis={axis}",
+                "a width for each axis",
+                "Give as many axes as widths",
+            )
+        )
+    for width, positive in zip(widths, [k % ndim for k in axes], strict=True):
+        n = out.shape[positive] - width + 1
+        if width < 0 or n < 1:
+            raise ShapeError(
+                explain(
+                    "sliding_window_view",
+                    f"a window of {width} on an axis of {out.shape[positive]}",
+                    "a window that is no longer than the axis",
+                    "Pad the array, or choose a smaller window",
+                )
+            )
+        places = np.arange(n)[:, None] + np.arange(width)
+        out = np.moveaxis(np.take(out, places, axis=positive), positive + 1, -1)
+    return out
 
 
 @implements("resize")

@@ -13,6 +13,7 @@ from tensorgrad.frontend.composition import as_operand, implements
 
 __all__ = [
     "apply_along_axis",
+    "apply_over_axes",
     "choose",
     "compress",
     "divmod",
@@ -21,6 +22,7 @@ __all__ = [
     "ldexp",
     "modf",
     "piecewise",
+    "real_if_close",
     "select",
 ]
 
@@ -172,6 +174,40 @@ def apply_along_axis(
 
 
 # ----------------------------------------------------------------- parts of numbers
+
+
+@implements("real_if_close")
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """Drop imaginary parts if all are close to zero.
+
+    Examples
+    --------
+    >>> real_if_close([2.0 + 1e-20j])
+    array([2.])
+    """
+    z = as_operand(a)
+    if z.dtype.kind != "c":
+        return z
+    limit = tol * np.finfo(z.dtype).eps if tol > 1 else tol
+    return z.real if np.all(np.abs(z.imag) < limit) else z
+
+
+@implements("apply_over_axes")
+def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
+    """Apply a reduction along several axes in turn; each stays, with size 1.
+
+    Examples
+    --------
+    >>> apply_over_axes(np.sum, np.ones((2, 3)), [0, 1])
+    array([[6.]])
+    """
+    value = as_operand(a)
+    for axis in np.atleast_1d(axes):
+        reduced = func(value, int(axis))
+        if np.ndim(reduced) != np.ndim(value):
+            reduced = np.expand_dims(reduced, int(axis))
+        value = reduced
+    return value
 
 
 @implements("modf")

@@ -11,6 +11,7 @@ from tensorgrad.core.op import OpFunction
 from tensorgrad.frontend import (
     arranging,
     choices,
+    ordering,
     products,
     sequences,
     statistics,
@@ -22,7 +23,7 @@ from tensorgrad.ops import TABLE
 __all__ = ["COMPOSITIONS", "FUNCTIONS", "SCIPY"]
 
 COMPOSITIONS: tuple[Composition, ...] = collect(
-    arranging, choices, products, sequences, statistics, writing
+    arranging, choices, ordering, products, sequences, statistics, writing
 )
 
 FUNCTIONS: dict[str, Composition] = {

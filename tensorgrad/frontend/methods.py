@@ -229,7 +229,7 @@ _REFUSED = {
     "dump": _LEAVE,
     "dumps": _LEAVE,
     "getfield": _LEAVE,
-    "partition": "Use np.sort, which returns a new Tensor",
+    "partition": "Use np.partition, which returns a new Tensor",
     "resize": "Use np.resize, which returns a new Tensor",
     "setfield": "Assign to an index: t[i] = v",
     "setflags": "Values of Tensors are read-only, and handles may be rebound",

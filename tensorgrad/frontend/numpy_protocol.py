@@ -110,11 +110,9 @@ def _other_ufunc(ufunc: Any) -> Callable[..., Any]:
 
 def _gives_constants(ufunc: Any) -> bool:
     """Tell whether all results are booleans or integers: constants by nature."""
-    return all(
-        set(loop.partition("->")[2]) <= set("?bBhHiIlLqQpPmM")
-        for loop in ufunc.types
-        if "O" not in loop
-    )
+    # A ufunc of objects alone (np.frompyfunc) may give anything.
+    loops = [loop.partition("->")[2] for loop in ufunc.types if "O" not in loop]
+    return bool(loops) and all(set(types) <= set("?bBhHiIlLqQpPmM") for types in loops)
 
 
 SCIPY: dict[str, Callable[..., Any]] = {
@@ -128,7 +126,7 @@ SCIPY: dict[str, Callable[..., Any]] = {
 def unknown(name: str, supported: Iterable[str], prefix: str) -> UnsupportedError:
     """Return the error for a function without a rule, with what comes closest."""
     close = get_close_matches(
-        name.rpartition(".")[2], sorted(set(supported)), n=3, cutoff=0.5
+        name.rpartition(".")[2], sorted(set(supported)), n=3, cutoff=0.7
     )
     hint = (
         f"Nearest: {', '.join(prefix + c for c in close)}"
@@ -369,11 +367,31 @@ def array_function(
     """
     function = FUNCTIONS.get(func)
     if function is None:
+        if func in _LEAVING:
+            raise _outside(_name_of(func))
         raise unknown(_name_of(func), [f.__name__ for f in FUNCTIONS], "np.")
     for kind in types:
         if not issubclass(kind, (Tensor, np.ndarray)):
             return NotImplemented
     return function(*args, **kwargs)
+
+
+_LEAVING = frozenset(
+    {np.save, np.savez, np.savez_compressed, np.savetxt, np.histogram, np.histogram2d}
+    | {np.histogramdd, np.histogram_bin_edges, np.packbits, np.unpackbits}
+)
+"""Functions whose result is a file or counts, outside any graph."""
+
+
+def _outside(name: str) -> UnsupportedError:
+    return UnsupportedError(
+        explain(
+            name,
+            "a Tensor",
+            "arrays, since no gradient flows through its result",
+            f"Leave the graph first: {name}(…, t.numpy(), …)",
+        )
+    )
 
 
 def _name_of(func: Any) -> str:

@@ -19,13 +19,17 @@ __all__ = [
     "cumulative_sum",
     "diff",
     "ediff1d",
+    "geomspace",
     "gradient",
     "interp",
     "linspace",
+    "logspace",
     "polyval",
     "trapezoid",
     "unwrap",
 ]
+
+_NUMBERS = (bool, int, float, complex)
 
 
 def _along(x: Any, axis: int, part: slice) -> Any:
@@ -218,19 +222,85 @@ def linspace(
     >>> linspace(0.0, 1.0, 3)
     array([0. , 0.5, 1. ])
     """
-    low, high = (as_operand(x) * 1.0 for x in (start, stop))
+    # Operands that are Python's numbers stay so: they do not widen the other one.
+    low, high = (x * 1.0 if isinstance(x, _NUMBERS) else as_operand(x) * 1.0
+                 for x in (start, stop))  # fmt: skip
     gaps = num - 1 if endpoint else num
     width = high - low
-    fractions = (np.arange(num) / max(gaps, 1)).astype(width.dtype)
-    column = fractions.reshape((-1,) + (1,) * width.ndim)
+    real = np.zeros((), getattr(width, "dtype", float)).real.dtype
+    fractions = (np.arange(num) / max(gaps, 1)).astype(real)
+    column = fractions.reshape((-1,) + (1,) * np.ndim(width))
     points = low + column * width
     if endpoint and num > 1:
         # Exactly the end, as NumPy sees to.
-        last = np.broadcast_to(high, points.shape[1:])[None]
+        last = np.broadcast_to(high, points.shape[1:])[None].astype(points.dtype)
         points = np.concatenate([points[:-1], last])
     points = np.moveaxis(points, 0, axis)
     points = points if dtype is None else points.astype(dtype)
     return (points, width / gaps) if retstep else points
+
+
+@implements("logspace")
+def logspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Return powers of a base, with exponents at equal distances.
+
+    Examples
+    --------
+    >>> logspace(0.0, 2.0, 3)
+    array([  1.,  10., 100.])
+    """
+    exponents = np.linspace(start, stop, num, endpoint=endpoint, axis=axis)
+    if np.ndim(base):
+        base = np.expand_dims(base, axis=axis)
+    powers = np.power(base, exponents)
+    return powers if dtype is None else powers.astype(dtype)
+
+
+@implements("geomspace")
+def geomspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """Return numbers at equal ratios between two ends of one sign.
+
+    Examples
+    --------
+    >>> geomspace(1.0, 4.0, 3)
+    array([1., 2., 4.])
+    """
+    ends = [as_operand(x) for x in (start, stop)]
+    # In double, unless a dtype says otherwise, as NumPy does.
+    wide = np.result_type(*[x.dtype for x in ends], 1.0, np.zeros((), dtype))
+    low, high = (x.astype(wide) for x in ends)
+    _check_one_sign(low, high)
+    growth = np.exp(np.linspace(0.0, np.log(high / low), num, endpoint=endpoint))
+    points = np.moveaxis(low * growth, 0, axis)
+    return points if dtype is None else points.astype(dtype)
+
+
+def _check_one_sign(low: Any, high: Any) -> None:
+    is_complex = "c" in (low.dtype.kind, high.dtype.kind)
+    if is_complex or not np.all(np.sign(low) * np.sign(high) > 0):
+        raise ArgumentError(
+            explain(
+                "geomspace",
+                "ends of different signs, or zero, or complex",
+                "two real numbers other than zero, of one sign",
+                "Use linspace, or logspace with exponents",
+            )
+        )
 
 
 @implements("cumulative_sum")

@@ -140,6 +140,8 @@ def _equality(
         try:
             return function(x, y)
         except DTypeError:
+            if getattr(y, "__array_ufunc__", np.ufunc) is None:
+                return NotImplemented  # it compares itself with arrays
             return np.full(x.shape, otherwise)
 
     return compare

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from string import ascii_letters
+from operator import index
+from string import ascii_letters, ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,37 @@ def _bad(subscripts: str, came: str, expected: str) -> ShapeError:
 def _adapt(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     """Put the operands first, and write the output of the subscripts out."""
     if not isinstance(subscripts, str):
+        subscripts, operands = _from_lists(subscripts, *operands)
+    static = {"subscripts": _explicit(subscripts), "optimize": optimize}
+    return operands, static
+
+
+# In this order, as NumPy has it: an implied output is sorted by number, and by letter.
+_LETTERS = dict(enumerate(ascii_uppercase + ascii_lowercase))
+
+
+def _from_lists(*arguments: Any) -> tuple[str, tuple[Any, ...]]:
+    """Read einsum(x, [0, 1], y, [1, 2], [0, 2]) as einsum('AB,BC->AC', x, y)."""
+    pairs = len(arguments) // 2
+    lists = [_letters(axes) for axes in arguments[1 : 2 * pairs : 2]]
+    subscripts = ",".join(lists)
+    if len(arguments) % 2:
+        subscripts += "->" + _letters(arguments[-1])
+    return subscripts, arguments[: 2 * pairs : 2]
+
+
+def _letters(axes: Any) -> str:
+    try:
+        return "".join("..." if k is Ellipsis else _LETTERS[index(k)] for k in axes)
+    except (TypeError, KeyError) as error:
         raise UnsupportedError(
             explain(
                 "einsum",
-                f"a first argument of type {type(subscripts).__name__}",
-                "subscripts as a string",
-                "Write the lists of axes as letters: einsum('ij,jk->ik', x, y)",
+                f"{type(axes).__name__} where the axes of an operand are named",
+                "subscripts as a string, or a list of integers after each operand",
+                "Write einsum('ij,jk->ik', x, y), or einsum(x, [0, 1], y, [1, 2], [0, 2])",
             )
-        )
-    static = {"subscripts": _explicit(subscripts), "optimize": optimize}
-    return operands, static
+        ) from error
 
 
 def _explicit(subscripts: str) -> str:
@@ -172,8 +194,9 @@ einsum: OpFunction = linear(
     latex=r"\operatorname{{einsum}}\left({0}\right)",
     onnx="Einsum",
     doc="Sum products of entries over indices named by letters.",
-    notes="The result is never a view. ``optimize`` chooses the order of contractions "
-    "as NumPy does, in the transposes too.",
+    notes="Axes may be named by integers too, in a list after each operand. The result "
+    "is never a view. ``optimize`` chooses the order of contractions as NumPy does, in "
+    "the transposes too.",
     source="NumPy, einsum; Einstein 1916.",
     doctest=("tg.einsum('ij,j->i', np.ones((2, 3)), np.ones(3))", "array([3., 3.])"),
 )

@@ -299,6 +299,39 @@ def test_an_array_of_tensors_raises_and_names_stack():
         np.array([t, t])
 
 
+@pytest.mark.parametrize(
+    ("leave", "spelling"),
+    [
+        (lambda t: math.exp(t[0]), "np.exp(t)"),
+        (lambda t: np.sum([t, t]), "np.stack"),
+        (lambda t: np.r_[t, t], "np.concatenate"),
+        (lambda t: round(t[0]), ".item()"),
+        (lambda t: math.trunc(t[0]), ".item()"),
+        (lambda t: 1.0 if t[0] else 0.0, "np.where"),
+        (lambda t: np.save("entries.npy", t), "t.numpy()"),
+        (np.histogram, "t.numpy()"),
+        (np.frompyfunc(lambda v: v * v, 1, 1), ".numpy()"),
+    ],
+)
+def test_what_would_leave_the_graph_names_the_spelling_that_does_not(leave, spelling):
+    with pytest.raises((tg.DetachedError, tg.UnsupportedError)) as caught:
+        leave(tg.tensor([1.0, 2.0], requires_grad=True) * 2.0)
+    assert spelling in str(caught.value)
+
+
+def test_rounding_to_decimals_is_recorded():
+    t = tg.tensor(1.2345, requires_grad=True) * 1.0
+    assert round(t, 2).numpy() == 1.23
+
+
+def test_rounding_of_a_constant_gives_pythons_integer():
+    assert type(round(tg.tensor(2.7))) is int
+
+
+def test_what_compares_itself_with_arrays_is_left_to_do_so():
+    assert tg.tensor(2.0) == pytest.approx(2.0 + 1e-9)
+
+
 def test_a_constant_tensor_is_an_array():
     np.testing.assert_array_equal(np.asarray(tg.tensor([1.0, 2.0])), [1.0, 2.0])
 

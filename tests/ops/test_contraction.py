@@ -9,6 +9,9 @@ from tensorgrad.errors import GraphError, ShapeError, UnsupportedError
 from tensorgrad.ops.contraction import einsum
 from tensorgrad.ops.reduce import sum as sum_op
 
+# Another order of summation.
+ROUNDING = 1e-12
+
 CALLS = [
     pytest.param("ij,jk->ik", [(2, 3), (3, 4)], id="matmul"),
     pytest.param("ij,jk", [(2, 3), (3, 4)], id="implied output"),
@@ -95,9 +98,30 @@ def test_result_is_not_a_view_of_its_operand():
     assert not np.shares_memory(out._value, x._value)
 
 
-def test_lists_of_axes_are_refused_with_the_spelling_to_use():
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f, x, y: f(x, [0, 1], y, [1, 2], [0, 2]),
+        lambda f, x, y: f(x, [30, 1], y, [1, 2]),
+        lambda f, x, y: f(x, [Ellipsis, 1], y, [1, 2], [2, Ellipsis]),
+        lambda f, x, y: f(x, [0, 1], [1, 0]),
+        lambda f, x, y: f(x @ y, [0, 0], []),
+    ],
+)
+def test_axes_may_be_named_by_lists_of_integers(call, rng):
+    x, y = rng.normal(size=(3, 4)), rng.normal(size=(4, 3))
+    t = tensor(x)
+    out = call(np.einsum, t, y)
+    np.testing.assert_allclose(out.numpy(), call(np.einsum, x, y), rtol=ROUNDING)
+    # The sum of all entries is linear in x: its gradient gives it back.
+    found = gradients(sum_op(out), t)
+    np.testing.assert_allclose((found * x).sum(), out.numpy().sum(), rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("axes", [[0, -1], [0, 52], [0, 1.5], 3, None])
+def test_what_names_no_axes_is_refused_with_the_spelling_to_use(axes):
     with pytest.raises(UnsupportedError, match=r"einsum\('ij,jk->ik', x, y\)"):
-        einsum(tensor(np.ones((2, 2))), [0, 1])
+        einsum(tensor(np.ones((2, 2))), axes)
 
 
 @pytest.mark.parametrize(
