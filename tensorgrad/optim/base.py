@@ -6,11 +6,12 @@ them that owns a state, and may therefore write to it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError
 from functools import partial
 from itertools import repeat
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -38,7 +39,7 @@ __all__ = ["Optimizer"]
 STEP = "step"
 
 
-class Optimizer:
+class Optimizer(ABC):
     """Base of the optimisers; a subclass adds its constants and its rule.
 
     The constants cannot be changed; `dataclasses.replace` makes another optimiser.
@@ -101,22 +102,22 @@ class Optimizer:
         """
         return self.slot_names
 
+    @abstractmethod
     def shared_kernel(self, lr: float, step: int) -> Kernel | None:
         """Return the update of one flat array; ``step`` counts from 1.
 
         None means that the update depends on the path: then `kernel_for` is asked.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def formula(
         self, p: Any, g: Any, slots: Sequence[Any], lr: Any, step: Any
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the new parameter and slots, in operators that a graph can record."""
-        raise NotImplementedError
 
     def kernel_for(self, path: str, lr: float, step: int) -> Kernel:
-        """Return the update of the parameter at a path."""
-        raise NotImplementedError
+        """Return the update of the parameter at a path; by default the shared one."""
+        return cast("Kernel", self.shared_kernel(lr, step))
 
     def formula_for(self, path: str) -> Any:
         """Return the formula for the parameter at a path."""
