@@ -109,19 +109,17 @@ class Optimizer(ABC):
         None means that the update depends on the path: then `kernel_for` is asked.
         """
 
-    @abstractmethod
-    def formula(
-        self, p: Any, g: Any, slots: Sequence[Any], lr: Any, step: Any
-    ) -> tuple[Any, tuple[Any, ...]]:
-        """Return the new parameter and slots, in operators that a graph can record."""
-
     def kernel_for(self, path: str, lr: float, step: int) -> Kernel:
         """Return the update of the parameter at a path; by default the shared one."""
         return cast("Kernel", self.shared_kernel(lr, step))
 
+    @abstractmethod
     def formula_for(self, path: str) -> Any:
-        """Return the formula for the parameter at a path."""
-        return self.formula
+        """Return the rule for the parameter at a path, as a graph can record it.
+
+        A function of parameter, gradient, slots, rate and step that returns the new
+        parameter and the new slots.
+        """
 
     def init(self, params: Tree) -> dict[str, Any]:
         """Return the state before the first update.

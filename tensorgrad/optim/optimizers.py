@@ -99,6 +99,10 @@ class SGD(Optimizer):
         """Return the update of one flat array; ``step`` counts from 1."""
         return kernels.sgd(lr, self.momentum, nesterov=self.nesterov)
 
+    def formula_for(self, path: str) -> Any:
+        """Return the formula, which is the same for every parameter."""
+        return self.formula
+
     def formula(
         self, p: Any, g: Any, slots: Sequence[Any], lr: Any, step: Any
     ) -> tuple[Any, tuple[Any, ...]]:
@@ -169,6 +173,10 @@ class RMSProp(Optimizer):
         """Return the update of one flat array; ``step`` counts from 1."""
         return kernels.rmsprop(lr, self.decay, self.eps)
 
+    def formula_for(self, path: str) -> Any:
+        """Return the formula, which is the same for every parameter."""
+        return self.formula
+
     def formula(
         self, p: Any, g: Any, slots: Sequence[Any], lr: Any, step: Any
     ) -> tuple[Any, tuple[Any, ...]]:
@@ -237,6 +245,10 @@ class Adam(Optimizer):
     def shared_kernel(self, lr: float, step: int) -> Kernel:
         """Return the update of one flat array; ``step`` counts from 1."""
         return kernels.adam(lr, (self.beta1, self.beta2), self.eps, step, 0.0)
+
+    def formula_for(self, path: str) -> Any:
+        """Return the formula, which is the same for every parameter."""
+        return self.formula
 
     def formula(
         self, p: Any, g: Any, slots: Sequence[Any], lr: Any, step: Any
