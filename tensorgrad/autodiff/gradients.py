@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import get_ident, main_thread
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -98,7 +99,9 @@ def gradients(
 def is_enclosed(*values: Any) -> bool:
     """Tell whether a transform that is under way records what a value depends on."""
     mode = MODE.get()
-    if mode.depth == 0 or not mode.record:
+    # A thread of a pool does not inherit the depth of the one that waits for it.
+    is_outermost = mode.depth == 0 and get_ident() == main_thread().ident
+    if is_outermost or not mode.record:
         return False
     roots = [node_of(t) for t in values if isinstance(t, Tensor)]
     return any(type(node) is Leaf and node.traced for node in ancestors(roots))
@@ -221,8 +224,16 @@ def _seed(output: Tensor, grad: Any, *, create_graph: bool) -> Any:
         # Results may alias the seed (the rule of add hands it on), so it is ours.
         value = grad.numpy() if isinstance(grad, Tensor) else grad
         seed = np.array(value)
-        if seed.dtype.kind != "c" or output.dtype.kind == "c":
-            seed = seed.astype(output.dtype, copy=False)
+        if seed.dtype.kind == "c" and output.dtype.kind != "c":
+            raise DTypeError(
+                explain(
+                    "gradients",
+                    f"grad of dtype {seed.dtype} for an output of dtype {output.dtype}",
+                    "a real cotangent of a real output",
+                    "Pass its real and its imaginary part in turn",
+                )
+            )
+        seed = seed.astype(output.dtype, copy=False)
     if seed.shape != shape:
         raise ShapeError(
             explain(

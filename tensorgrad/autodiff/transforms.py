@@ -15,6 +15,7 @@ from tensorgrad.autodiff.gradients import (
     is_enclosed,
     refuse_target,
 )
+from tensorgrad.core.guard import COPY_BYTES, Guard
 from tensorgrad.core.modes import MODE, switch
 from tensorgrad.core.node import Leaf, Node
 from tensorgrad.core.tensor import StaleTensor, Tensor, stale, wrap
@@ -126,6 +127,7 @@ def value_and_grad(
             inputs.append(tensors)
             structures.append(structure)
         targets = [t for tensors in inputs for t in tensors]
+        guards = _guards(targets)
         try:
             with switch(record=True, depth=MODE.get().depth + 1):
                 value = f(*traced, **kwargs)
@@ -136,6 +138,8 @@ def value_and_grad(
         is_nested = (is_inner and MODE.get().record) or is_enclosed(value)
         keep = create_graph or is_nested
         results = _adjoints(value, targets, create_graph=keep)
+        for guard in guards:
+            guard.check()
         parts = iter(results)
         trees = [unflatten(structure, parts) for structure in structures]
         output = trees[0] if is_single else tuple(trees)
@@ -193,8 +197,9 @@ def _traced(leaf: Any, path: str, *, create_graph: bool) -> Tensor:
         value = leaf._value
     else:
         value = _floating(leaf, path)
-        if create_graph or MODE.get().depth > 0:
-            value = value.copy(order="K")  # the graph may outlive the call
+        is_outliving = create_graph or MODE.get().depth > 0
+        if is_outliving or value.nbytes <= COPY_BYTES:
+            value = value.copy(order="K")
     name = leaf.name if isinstance(leaf, Tensor) else path or None
     if value.dtype.kind not in "fc":
         refuse_target(wrap(value, None), path)
@@ -202,6 +207,17 @@ def _traced(leaf: Any, path: str, *, create_graph: bool) -> Tensor:
     if not isinstance(leaf, (Tensor, np.ndarray)):
         t._alias = SCALAR
     return t
+
+
+def _guards(targets: Sequence[Tensor]) -> list[Guard]:
+    """Watch the caller's arrays, which the function might write to by another name."""
+    if not MODE.get().guard:
+        return []
+    return [
+        Guard(t._value, "the function")
+        for t in targets
+        if type(t._node) is Leaf and t._value.base is not None
+    ]
 
 
 def _same(t: Tensor) -> Tensor:
@@ -213,7 +229,7 @@ def _same(t: Tensor) -> Tensor:
 
 
 def _floating(leaf: Any, path: str) -> Array:
-    if isinstance(leaf, np.ndarray):
+    if isinstance(leaf, np.ndarray) and getattr(leaf, "__array_priority__", 0) <= 0:
         # A view: the function may not write to the caller's array through it.
         view: Array = leaf.view(np.ndarray)
         view.flags.writeable = False
@@ -226,7 +242,7 @@ def _floating(leaf: Any, path: str) -> Array:
             "grad",
             f"an argument of type {type(leaf).__name__}{named}",
             "floating or complex numbers, or nested containers of them",
-            "Convert it: 2.0 for 2, np.asarray(x, float) for a list of numbers; leave "
+            "Convert it: 2.0 for 2, np.asarray(x, float) for other arrays of numbers; leave "
             "other arguments out of argnums",
         )
     )

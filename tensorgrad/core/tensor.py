@@ -21,6 +21,7 @@ from tensorgrad.errors import (
     DetachedError,
     DTypeError,
     StaleViewError,
+    TensorgradError,
     explain,
 )
 
@@ -504,7 +505,19 @@ def tensor(
     """
     if isinstance(data, Tensor):
         data = data._concrete("tensor")
-    value: Array = np.array(data, dtype=dtype)
+    try:
+        value: Array = np.array(data, dtype=dtype)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, TensorgradError):
+            raise
+        raise DTypeError(
+            explain(
+                "tensor",
+                f"a {type(data).__name__} that NumPy makes no array of ({error})",
+                "numbers of one shape",
+                "Convert the data, and check that all rows have the same length",
+            )
+        ) from error
     if value.dtype.kind not in "biufc":
         raise DTypeError(
             explain(

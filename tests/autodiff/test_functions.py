@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -229,3 +230,44 @@ def test_one_argument_cannot_be_differentiated_twice(argnums: Any) -> None:
 
 def test_argnums_may_be_numpy_integers() -> None:
     assert float(tg.grad(lambda x, y: x * y * y, argnums=np.int64(1))(2.0, 3.0)) == 12.0
+
+
+def test_a_nested_gradient_in_a_thread_stays_in_the_graph() -> None:
+    def loss(x: Any) -> Any:
+        with ThreadPoolExecutor(2) as pool:
+            slopes = pool.map(tg.grad(lambda y: y * y * x), (1.0, 2.0))
+            return sum(slopes)
+
+    assert float(tg.grad(loss)(3.0)) == 6.0
+
+
+def test_a_small_argument_that_the_function_overwrites_does_not_matter() -> None:
+    a = np.ones(2)
+
+    def loss(x: Any) -> Any:
+        y = (x * x).sum()
+        a[:] = 7.0
+        return y
+
+    np.testing.assert_array_equal(tg.grad(loss)(a), [2.0, 2.0])
+
+
+def test_a_large_argument_that_the_function_overwrites_is_noticed() -> None:
+    a = np.ones(1000)
+
+    def loss(x: Any) -> Any:
+        y = (x * x).sum()
+        a[:] = 7.0
+        return y
+
+    with pytest.raises(tg.GraphError, match="was written to"):
+        tg.grad(loss)(a)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("make", [np.ma.array, np.asmatrix])
+def test_arguments_for_which_operators_mean_something_else_are_refused(
+    make: Any,
+) -> None:
+    with pytest.raises(tg.DTypeError, match=r"np\.asarray"):
+        tg.grad(lambda x: (x * x).sum())(make([[1.0, 2.0]]))

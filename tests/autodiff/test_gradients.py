@@ -97,6 +97,18 @@ def test_a_cotangent_of_another_shape_raises() -> None:
         tg.gradients(x * x, x, grad=np.ones(3))
 
 
+def test_a_complex_cotangent_of_a_real_output_raises() -> None:
+    x = tg.tensor([1.0, 2.0])
+    with pytest.raises(tg.DTypeError, match="a real cotangent"):
+        tg.gradients(x * x, x, grad=np.array([1j, 0.0]))
+
+
+@pytest.mark.parametrize("data", [[[1.0], [1.0, 2.0]], ["a"], object()])
+def test_data_that_are_no_array_of_numbers_raise(data: object) -> None:
+    with pytest.raises(tg.DTypeError, match="numbers of one shape"):
+        tg.tensor(data, dtype=float)
+
+
 def test_integer_targets_raise() -> None:
     x = tg.tensor([1, 2])
     with pytest.raises(tg.DTypeError, match="target of dtype int64"):
