@@ -92,20 +92,13 @@ def sweep(
 
 
 _OP = attrgetter("op")
-# Ops that discard entries of an operand.
-_DISCARDING = frozenset(
-    {
-        *("where", "maximum", "minimum", "fmax", "fmin", "clip", "nan_to_num"),
-        *("max", "min", "sort", "getitem", "take", "take_along_axis"),
-    }
-)
 
 
 def _discards(order: Sequence[AnyNode]) -> bool:
     """Tell whether entries are discarded, in the graph or in a derivative's."""
     ops = set(map(_OP, order))  # nodes are many, ops are few
     ops.discard(None)
-    return not _DISCARDING.isdisjoint([op.name for op in ops])
+    return any(op.discards or op.kind == "Select" for op in ops)
 
 
 def _has_nan(found: dict[AnyNode, Any]) -> bool:

@@ -114,6 +114,8 @@ class Op:
     """Boolean, integer and index results: constants by declaration."""
     is_singular: bool = False
     """Some partial is infinite where the value is finite: zero times it is zero."""
+    discards: bool = False
+    """Entries of an operand may not reach the result, as in every Select op."""
     is_fitted: bool = False
     """Rules return shares in the operand's own shape and dtype: nothing to fit."""
     has_optional_operands: bool = False

@@ -155,6 +155,7 @@ _INDICES = (
 getitem: OpFunction = linear(
     "getitem",
     _getitem,
+    discards=True,
     T=lambda g, x_like, index: scatter_add(g, index=index, shape=x_like.shape),
     shape_rule=_indexed_shape,
     adapt=lambda x, index: ((x,), {"index": fixed(index)}),
@@ -341,6 +342,7 @@ def _take_shape(
 take: OpFunction = linear(
     "take",
     _take,
+    discards=True,
     T=(
         lambda g, indices, x_like, axis, mode: index_add(
             g, indices, shape=x_like.shape, axis=axis, mode=mode
@@ -440,6 +442,7 @@ def _along_shape(x: Any, indices: Any, axis: int | None = -1) -> Aval:
 take_along_axis: OpFunction = linear(
     "take_along_axis",
     _take_along_axis,
+    discards=True,
     T=(
         lambda g, indices, x_like, axis: add_along_axis(
             g, indices, shape=x_like.shape, axis=axis
