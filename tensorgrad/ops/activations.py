@@ -66,17 +66,17 @@ def _sigmoid(z: Any) -> Any:
     out = _result(value) if value.nbytes >= pool.POOL_BYTES else None
     with np.errstate(over="ignore", under="ignore"):
         if out is None:
-            return np.reciprocal(1 + np.exp(-value))
+            return np.reciprocal(1.0 + np.exp(-value))
         np.negative(value, out=out)
         np.exp(out, out=out)
-        out += 1
+        out += 1.0
         return np.reciprocal(out, out=out)
 
 
 sigmoid = pointwise(
     "sigmoid",
     _sigmoid,
-    d=lambda out: out * (1 - out),
+    d=lambda out: out * (1.0 - out),
     origin=origin_maker("sigmoid"),
     examples=_ONE,
     latex=r"\sigma({0})",
