@@ -18,12 +18,14 @@ from tensorgrad.core.op import Op, OpFunction, static_defaults
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import ArgumentError, UnsupportedError, explain
 from tensorgrad.frontend.assignment import store
+from tensorgrad.frontend.masked import MASKED, reduce_masked
 from tensorgrad.ops import TABLE
 
 __all__ = ["adapt", "put_out", "refuse_option"]
 
 _astype = TABLE["astype"]
 # Memory order, subclasses and algorithms say nothing about values.
+_MASKS = frozenset({"where", "initial", "mean"})
 _IMMATERIAL = frozenset({"subok", "device", "copy", "optimize", "stable", "kind"})
 
 # NumPy 2.0 still has the old name.
@@ -156,6 +158,9 @@ def _with_options(
     dtype = other.pop("dtype", None)
     out = other.pop("out", None)
     casting = other.pop("casting", "same_kind")
+    masked = {}
+    if function.op.name in MASKED:
+        masked = {key: other.pop(key) for key in _MASKS & other.keys()}
     for key, value in other.items():
         if key not in _IMMATERIAL and not (key == "where" and value is True):
             raise refuse_option(name, key, value)
@@ -167,7 +172,11 @@ def _with_options(
             [_cast(x, dtype) for x in operand] if is_joining else _cast(operand, dtype)
             for operand in operands
         ]
-    return put_out(name, function(*operands, **own), out)
+    if masked:
+        result = reduce_masked(function, operands[0], **masked, **own)
+    else:
+        result = function(*operands, **own)
+    return put_out(name, result, out)
 
 
 def _cast(x: Any, dtype: Any) -> Any:

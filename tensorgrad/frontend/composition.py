@@ -67,12 +67,23 @@ def implements(*names: str) -> Callable[[Callable[..., Any]], Composition]:
 def as_operand(x: Any) -> Any:
     """Return a Tensor as it is, and anything else as an array.
 
+    A list with Tensors in it is joined, as NumPy would make an array of it.
+
     Examples
     --------
     >>> as_operand([1.0, 2.0])
     array([1., 2.])
     """
-    return x if isinstance(x, Tensor) else np.asanyarray(x)
+    if isinstance(x, Tensor):
+        return x
+    return np.stack([as_operand(v) for v in x]) if _holds(x) else np.asanyarray(x)
+
+
+def _holds(x: Any) -> bool:
+    """Tell whether a Tensor is in nested lists."""
+    if not isinstance(x, (list, tuple)):
+        return False
+    return any(isinstance(v, Tensor) or _holds(v) for v in x)
 
 
 def _look_up(name: str) -> Any:

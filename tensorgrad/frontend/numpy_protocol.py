@@ -272,6 +272,12 @@ def _accumulate(
 ) -> Any:
     if _gives_constants(ufunc):
         return ufunc.accumulate(constants.value_of(x), axis=axis)
+    if ufunc in (np.maximum, np.minimum):
+        return put_out(
+            f"{ufunc.__name__}.accumulate",
+            _running_extremum(ufunc, x, axis),
+            out[0] if out else None,
+        )
     name = _ACCUMULATIONS.get(ufunc)
     if name is None:
         raise _unknown_method(ufunc, "accumulate", _ACCUMULATIONS)
@@ -279,6 +285,16 @@ def _accumulate(
         x = _astype(x, np.dtype(dtype))
     result = TABLE[name](x, axis=axis)
     return put_out(f"{ufunc.__name__}.accumulate", result, out[0] if out else None)
+
+
+def _running_extremum(ufunc: Any, x: Any, axis: int) -> Any:
+    """Take each entry from the place of the latest record."""
+    values = np.moveaxis(constants.value_of(x), axis, -1)
+    is_record = values == ufunc.accumulate(values, axis=-1)
+    is_record |= np.isnan(values)
+    places = np.where(is_record, np.arange(values.shape[-1]), 0)
+    latest = np.maximum.accumulate(places, axis=-1)
+    return np.take_along_axis(x, np.moveaxis(latest, -1, axis), axis=axis)
 
 
 def _outer(ufunc: Any, x: Any, y: Any, **options: Any) -> Any:

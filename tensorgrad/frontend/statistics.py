@@ -22,8 +22,11 @@ __all__ = [
     "nancumsum",
     "nanmax",
     "nanmean",
+    "nanmedian",
     "nanmin",
+    "nanpercentile",
     "nanprod",
+    "nanquantile",
     "nanstd",
     "nansum",
     "nanvar",
@@ -303,6 +306,82 @@ def _filled(a: Any, neutral: float) -> tuple[Any, Any]:
     x = as_operand(a)
     is_there = ~np.isnan(x)
     return (np.where(is_there, x, np.asarray(neutral, x.dtype)), is_there)
+
+
+@implements("nanquantile")
+def nanquantile(
+    a: Any,
+    q: Any,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Any:
+    """Interpolate linearly among the sorted entries that are not NaN.
+
+    Examples
+    --------
+    >>> nanquantile(np.array([1.0, np.nan, 2.0]), 0.5)
+    np.float64(1.5)
+    """
+    _only_default("np.nanquantile", out=out is None, method=method == "linear")
+    x = as_operand(a)
+    if np.ndim(q):
+        parts = [nanquantile(x, f, axis, keepdims=keepdims) for f in as_operand(q)]
+        return np.stack(parts)
+    lines = np.sort(_on_last_axis(x, axis), axis=-1)  # NaN sorts to the end
+    count = np.sum(~np.isnan(lines), axis=-1, keepdims=True)
+    last = np.maximum(count - 1, 0)
+    at = q * last.astype(lines.dtype)
+    low = np.asarray(np.floor(at._value if isinstance(at, Tensor) else at), int)
+    below = np.take_along_axis(lines, low, axis=-1)
+    above = np.take_along_axis(lines, np.minimum(low + 1, last), axis=-1)
+    part = at - low.astype(lines.dtype)
+    found = (below + (above - below) * part)[..., 0][()]
+    if not keepdims:
+        return found
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis) % x.ndim
+    return found.reshape([1 if k in axes else n for k, n in enumerate(x.shape)])
+
+
+@implements("nanpercentile")
+def nanpercentile(
+    a: Any,
+    q: Any,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Any:
+    """Interpolate linearly among the sorted entries that are not NaN, at percentages.
+
+    Examples
+    --------
+    >>> nanpercentile(np.array([1.0, np.nan, 2.0]), 50)
+    np.float64(1.5)
+    """
+    fractions = q / 100.0 if type(q) in (int, float) else as_operand(q) / 100.0
+    return nanquantile(a, fractions, axis, out, method=method, keepdims=keepdims)
+
+
+@implements("nanmedian")
+def nanmedian(
+    a: Any,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Any:
+    """Take the middle entry of those that are not NaN, or the mean of the two there.
+
+    Examples
+    --------
+    >>> nanmedian(np.array([4.0, np.nan, 2.0]))
+    np.float64(3.0)
+    """
+    return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
 
 
 @implements("nansum")

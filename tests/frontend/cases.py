@@ -42,10 +42,21 @@ WITH_NAN = np.array([[0.5, NAN, 2.0], [1.5, 0.25, NAN]])
 COLUMN_OF_NAN = np.array([[0.5, NAN], [1.5, NAN]])
 
 
+MASK = np.array([[True, False, True], [True, True, False]])
+
 ALL = (
+    # order statistics that skip NaN
+    Case("nanmedian", (WITH_NAN,)),
+    Case("nanmedian", ((3, 4),), lambda f, x: f(x, axis=(0, 1), keepdims=True)),
+    Case("nanmedian", (COLUMN_OF_NAN[:, :1],), lambda f, x: f(x, axis=0)),
+    Case("nanpercentile", (WITH_NAN,), lambda f, x: f(x, 30, axis=1)),
+    Case("nanquantile", (WITH_NAN,), lambda f, x: f(x, [0.2, 0.7], axis=0)),
+    Case("nanquantile", (WITH_NAN,), lambda f, x: f(x, [0.0, 1.0], keepdims=True)),
     # arranging
     Case("append", ((2, 3), (1, 3)), lambda f, x, y: f(x, y, 0)),
     Case("append", ((2, 3), (2,))),
+    Case("append", ((3,), (), ()), lambda f, x, y, z: f(x, [y, z])),
+    Case("append", ((2, 2), (), ()), lambda f, x, y, z: f(x, [[y, z]], axis=0)),
     Case("array_split", ((5, 2),), lambda f, x: f(x, 3)),
     Case("array_split", ((2, 5),), lambda f, x: f(x, [1, 3], axis=-1)),
     Case("atleast_1d", ((), (2,))),
@@ -230,5 +241,27 @@ ALL = (
     Case("quantile", ((4, 3),), lambda f, x: f(x, np.array([[0.1], [0.7]]), axis=-1)),
     Case("quantile", ((4, 3),), lambda f, x: f(x, [0.1, 0.7], axis=(0, 1), keepdims=True)),
 )  # fmt: skip
+
+OPTIONS = (
+    # reductions with where= and initial=
+    Case("sum", ((2, 3),), lambda f, x: f(x, where=MASK)),
+    Case("sum", ((2, 3),), lambda f, x: f(x, 1, initial=2.0, keepdims=True)),
+    Case("prod", ((2, 3),), lambda f, x: f(x, axis=0, where=MASK, initial=3.0)),
+    Case("max", ((2, 3),), lambda f, x: f(x, axis=1, where=MASK, initial=-1.0)),
+    Case("max", ((2, 3),), lambda f, x: f(x, initial=9.0)),
+    Case("min", ((2, 3),), lambda f, x: f(x, where=MASK[0], initial=np.inf)),
+    Case("mean", ((2, 3),), lambda f, x: f(x, axis=0, where=MASK)),
+    Case("mean", ((2, 3),), lambda f, x: f(x, where=MASK, keepdims=True)),
+    Case("var", ((2, 3),), lambda f, x: f(x, where=MASK, ddof=1)),
+    Case("var", ((2, 3),), lambda f, x: f(x, axis=1, where=MASK, correction=0.5)),
+    Case("var", ((2, 3),),
+         lambda f, x: f(x, 0, mean=np.mean(x, axis=0, keepdims=True))),
+    Case("std", ((2, 3),), lambda f, x: f(x, axis=1, where=MASK, keepdims=True)),
+    # running extrema
+    Case("maximum", ((2, 5),), lambda f, x: f.accumulate(x, axis=1)),
+    Case("minimum", ((5, 2),), lambda f, x: f.accumulate(x)),
+    Case("maximum", ([0.5, NAN, 2.0],), lambda f, x: f.accumulate(x)[:1]),
+)  # fmt: skip
+"""Calls of ops of the table by NumPy's functions, with options that ops do not have."""
 
 AVAILABLE = tuple(case for case in ALL if case.function() is not None)

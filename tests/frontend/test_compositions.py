@@ -9,7 +9,7 @@ import tensorgrad as tg
 from tensorgrad.core.views import is_scalar
 from tensorgrad.frontend import writing
 from tensorgrad.frontend.functional import COMPOSITIONS
-from tests.frontend.cases import AVAILABLE
+from tests.frontend.cases import AVAILABLE, OPTIONS
 
 # Another order of summation.
 ROUNDING = 1e-12
@@ -18,6 +18,7 @@ STEP = 1e-6
 DIFFERENCE = 1e-7
 
 each_case = pytest.mark.parametrize("case", AVAILABLE, ids=str)
+each_call = pytest.mark.parametrize("case", [*AVAILABLE, *OPTIONS], ids=str)
 
 
 def as_list(result):
@@ -38,7 +39,7 @@ def value(x):
 WEIGHTS = np.linspace(0.0, 3.0, 12)
 
 
-@each_case
+@each_call
 def test_value_of_a_composition_equals_numpys(case, rng):
     points = case.points(rng)
     expected = as_list(case.call(case.function(), *points))
@@ -47,7 +48,7 @@ def test_value_of_a_composition_equals_numpys(case, rng):
         np.testing.assert_allclose(value(x), y, rtol=ROUNDING, atol=ROUNDING)
 
 
-@each_case
+@each_call
 def test_dtype_of_a_composition_in_float32_equals_numpys(case, rng):
     points = [np.asarray(x, np.float32) for x in case.points(rng)]
     expected = as_list(case.call(case.function(), *points))
@@ -55,7 +56,7 @@ def test_dtype_of_a_composition_in_float32_equals_numpys(case, rng):
     assert [x.dtype for x in found] == [np.asarray(y).dtype for y in expected]
 
 
-@each_case
+@each_call
 def test_a_composition_gives_a_scalar_where_numpy_gives_one(case, rng):
     points = case.points(rng)
     expected = as_list(case.call(case.function(), *points))
@@ -68,7 +69,7 @@ def test_a_composition_gives_a_scalar_where_numpy_gives_one(case, rng):
     ]
 
 
-@each_case
+@each_call
 def test_gradient_of_a_composition_equals_a_central_difference_of_numpys(case, rng):
     points = case.points(rng)
     directions = [rng.normal(size=x.shape) for x in points]
@@ -85,7 +86,7 @@ def test_gradient_of_a_composition_equals_a_central_difference_of_numpys(case, r
     np.testing.assert_allclose(found, expected, rtol=DIFFERENCE, atol=DIFFERENCE)
 
 
-@each_case
+@each_call
 def test_second_derivative_of_a_composition_equals_a_difference_of_the_first(case, rng):
     points = case.points(rng)
     directions = [rng.normal(size=x.shape) for x in points]
