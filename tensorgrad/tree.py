@@ -7,6 +7,7 @@ the root to a leaf joined by ``.``, list indices in decimal: ``layers.0.W``.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeAlias
 
@@ -202,7 +203,13 @@ def _assembled(structure: Structure, children: list[Tree]) -> Tree:
     template = structure.template
     if isinstance(template, dict):
         rebuilt = dict(zip(structure.keys, children, strict=True))
-        return rebuilt if type(template) is dict else type(template)(rebuilt)
+        if type(template) is dict:
+            return rebuilt
+        # A copy, since classes of dicts differ in what they are made from.
+        duplicate = copy.copy(template)
+        duplicate.clear()
+        duplicate.update(rebuilt)
+        return duplicate
     if isinstance(template, list):
         return children
     if isinstance(template, tuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -19,6 +20,12 @@ def test_the_gradient_has_the_structure_of_the_argument() -> None:
     np.testing.assert_array_equal(found["b"][0], 9.0)
 
 
+class MappingWithOptions(dict):  # type: ignore[type-arg]
+    def __init__(self, option: int, **entries: Any) -> None:
+        super().__init__(**entries)
+        self.option = option
+
+
 class Point(NamedTuple):
     x: Any
     y: Any
@@ -27,6 +34,21 @@ class Point(NamedTuple):
 def test_named_tuples_come_back_as_named_tuples() -> None:
     found = tg.grad(lambda p: p.x * p.y)(Point(2.0, 3.0))
     assert found == Point(3.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        OrderedDict(b=2.0, a=3.0),
+        defaultdict(float, b=2.0, a=3.0),
+        MappingWithOptions(10, b=2.0, a=3.0),
+    ],
+    ids=lambda c: type(c).__name__,
+)
+def test_dicts_of_other_classes_come_back_as_theirs(container: Any) -> None:
+    found = tg.grad(lambda p: p["a"] * p["b"])(container)
+    assert type(found) is type(container)
+    assert list(found.items()) == [("b", 3.0), ("a", 2.0)]
 
 
 def test_results_are_plain_arrays_of_the_arguments_shape() -> None:
