@@ -246,6 +246,9 @@ def _pass_on(
         _gather(node, g, state)
         return
     _check_guards(extra)
+    is_plain = not (create_graph or debug or is_careful)
+    if is_plain and _shared_at_once(node, g, active, state):
+        return
     g, saved = _prepared(node, g, create_graph=create_graph)
     avals = None if extra is None else extra.avals
     for i, parent in enumerate(node.parents):
@@ -271,6 +274,24 @@ def _pass_on(
         if debug:
             _check_finite(node, g, share)
         state.add(parent, _unwrapped(share) if not create_graph else share)
+
+
+def _shared_at_once(node: Node, g: Any, active: set[AnyNode], state: Adjoints) -> bool:
+    """Pass on a large adjoint by the op's own way to form a share in one buffer."""
+    saved = node.saved
+    is_fit = (
+        node.op.large_share is not None
+        and type(g) is np.ndarray
+        and g.nbytes >= POOL_BYTES
+        and g.dtype is saved.dtype
+        and g.shape == saved.shape
+        and g.flags.c_contiguous
+        and saved.flags.c_contiguous
+    )
+    (parent, *_) = node.parents
+    if is_fit and parent in active:
+        state.add(parent, node.op.large_share(g, saved))
+    return is_fit
 
 
 def _check_guards(extra: Extra | None) -> None:

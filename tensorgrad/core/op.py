@@ -121,6 +121,9 @@ class Op:
     has_optional_operands: bool = False
     origin: Callable[[Tensor, dict[str, Any]], Any] | None = None
     """Notes on the result's handle what it was made of (ops/origins.py)."""
+    large_share: Callable[[Any, Any], Any] | None = None
+    """For one operand: forms g · partial of large plain arrays, from g and what was
+    saved, in one buffer instead of one for each operator; the same bits as the rule."""
     report_only: tuple[int, ...] = ()
     """Operands that get their cotangent only as targets (losses from logits)."""
     domain: tuple[Domain, ...] = (REALS,)

@@ -73,10 +73,17 @@ def _sigmoid(z: Any) -> Any:
         return np.reciprocal(out, out=out)
 
 
+def _sigmoid_share(g: Any, out: Any) -> Any:
+    share = np.subtract(1.0, out, out=pool.scratch(out))
+    np.multiply(out, share, out=share)
+    return np.multiply(g, share, out=share)
+
+
 sigmoid = pointwise(
     "sigmoid",
     _sigmoid,
     d=lambda out: out * (1.0 - out),
+    large_share=_sigmoid_share,
     origin=origin_maker("sigmoid"),
     examples=_ONE,
     latex=r"\sigma({0})",

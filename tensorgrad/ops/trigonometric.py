@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.op import OpFunction
+from tensorgrad.core.pool import scratch
 from tensorgrad.ops.arithmetic import divide
 from tensorgrad.ops.compare import where
 from tensorgrad.ops.entry import Domain, Example, linear, pointwise
@@ -211,10 +212,18 @@ cosh: OpFunction = pointwise(
     doctest=("tg.cosh(tg.tensor([0.0]))", "tensor([1.], op=cosh)"),
 )
 
+
+def _tanh_share(g: Any, out: Any) -> Any:
+    share = np.multiply(out, out, out=scratch(out))
+    np.subtract(1.0, share, out=share)
+    return np.multiply(g, share, out=share)
+
+
 tanh = pointwise(
     "tanh",
     np.tanh,
     d=lambda out: 1.0 - out * out,
+    large_share=_tanh_share,
     examples=_ONE,
     latex=r"\tanh {0}",
     onnx="Tanh",

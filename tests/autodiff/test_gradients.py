@@ -286,3 +286,24 @@ def test_debug_freezes_foreign_arrays_so_that_the_writer_raises() -> None:
         with pytest.raises(ValueError, match="read-only"):
             data[0] = 2.0
     assert J.shape == (3,)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_large_share_in_one_buffer_has_the_bits_of_the_rule(
+    name: str, dtype: type
+) -> None:
+    rng = np.random.default_rng(3)
+    value, seed = rng.normal(size=(2, 300, 200)).astype(dtype)
+    x = tg.tensor(value)
+    out = getattr(tg, name)(x)
+    found = tg.gradients(out, x, grad=seed)
+    rule = getattr(tg, name).op.rule(0)
+    np.testing.assert_array_equal(found, seed * rule(out.numpy()), strict=True)
+
+
+def test_a_large_output_that_is_itself_the_target_passes_nothing_on() -> None:
+    x = tg.tensor(np.ones((300, 200)))
+    out = tg.tanh(x)
+    found = tg.gradients((out * 2.0).sum(), out)
+    np.testing.assert_array_equal(found, np.full((300, 200), 2.0))
