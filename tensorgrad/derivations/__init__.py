@@ -8,10 +8,19 @@ and the docstring says what differs.
 
 from __future__ import annotations
 
-from . import activations, gradient_check, l_layer, logistic, losses, two_layer
+from . import (
+    activations,
+    diagnosis,
+    gradient_check,
+    l_layer,
+    logistic,
+    losses,
+    two_layer,
+)
 
 __all__ = [
     "activations",
+    "diagnosis",
     "gradient_check",
     "l_layer",
     "logistic",

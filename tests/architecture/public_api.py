@@ -31,6 +31,7 @@ PUBLIC_MODULES = (
     "tensorgrad.errors",
     "tensorgrad.derivations",
     "tensorgrad.derivations.activations",
+    "tensorgrad.derivations.diagnosis",
     "tensorgrad.derivations.gradient_check",
     "tensorgrad.derivations.l_layer",
     "tensorgrad.derivations.logistic",
