@@ -15,6 +15,7 @@ from . import (
     l_layer,
     logistic,
     losses,
+    partition,
     two_layer,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "l_layer",
     "logistic",
     "losses",
+    "partition",
     "two_layer",
 ]

@@ -36,6 +36,7 @@ PUBLIC_MODULES = (
     "tensorgrad.derivations.l_layer",
     "tensorgrad.derivations.logistic",
     "tensorgrad.derivations.losses",
+    "tensorgrad.derivations.partition",
     "tensorgrad.derivations.two_layer",
 )
 
