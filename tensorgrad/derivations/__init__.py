@@ -16,6 +16,7 @@ from . import (
     logistic,
     losses,
     partition,
+    regularisation,
     two_layer,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "logistic",
     "losses",
     "partition",
+    "regularisation",
     "two_layer",
 ]

@@ -26,6 +26,7 @@ import numpy as np
 
 from .activations import Array, activate, pull_back
 from .losses import loss_of_head, mean_loss, output_delta
+from .regularisation import penalty_gradient, regularised_cost
 
 __all__ = [
     "Cache",
@@ -206,7 +207,7 @@ def compute_cost(
     Raises
     ------
     ValueError
-        If y and the outputs differ in shape, or the loss is unknown.
+        If y and the outputs differ in shape, the loss is unknown, or λ is negative.
 
     References
     ----------
@@ -221,11 +222,7 @@ def compute_cost(
     """
     head, top = activations[-1], len(activations)
     cost = mean_loss(loss or loss_of_head(head), head, cache["z"][top], y)
-    if not lam:
-        return cost
-    squares = sum((w * w).sum().item() for w in params["w"].values())
-    penalised: float = cost + lam / (2 * y.shape[1]) * squares
-    return penalised
+    return regularised_cost(cost, params["w"], y.shape[1], lam) if lam else cost
 
 
 def backward_propagation(
@@ -253,7 +250,7 @@ def backward_propagation(
     Raises
     ------
     ValueError
-        If y and the outputs differ in shape, or the loss is unknown.
+        If y and the outputs differ in shape, the loss is unknown, or λ is negative.
 
     References
     ----------
@@ -277,9 +274,10 @@ def backward_propagation(
             da = da * mask[l]
         delta[l] = pull_back(activations[l - 1], z[l], da)
     dw = {l: delta[l] @ a[l - 1].T / n for l in range(1, top + 1)}
-    if lam:
-        dw = {l: dw[l] + lam / n * w[l] for l in dw}
     db = {l: delta[l].sum(axis=1, keepdims=True) / n for l in dw}
+    if lam:
+        added = penalty_gradient(w, n, lam)
+        dw = {l: dw[l] + added[l] for l in dw}
     return {"w": dw, "b": db, "delta": delta}
 
 

@@ -37,6 +37,7 @@ PUBLIC_MODULES = (
     "tensorgrad.derivations.logistic",
     "tensorgrad.derivations.losses",
     "tensorgrad.derivations.partition",
+    "tensorgrad.derivations.regularisation",
     "tensorgrad.derivations.two_layer",
 )
 
