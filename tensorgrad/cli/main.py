@@ -6,7 +6,8 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from tensorgrad.cli.commands import demo, predict, train
 from tensorgrad.cli.options import Parser, UsageError, nearest
@@ -46,6 +47,11 @@ def main(argv: Sequence[str] | None = None, prog: str = "tensorgrad") -> int:
     2
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    with _open_streams():
+        return _run(arguments, prog)
+
+
+def _run(arguments: list[str], prog: str) -> int:
     try:
         status = _dispatch(arguments, prog)
         sys.stdout.flush()
@@ -109,9 +115,11 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _unknown_argument(argument: str, options: argparse.Namespace) -> UsageError:
-    known = [f"--{name.replace('_', '-')}" for name in vars(options)]
+    internal = {"run", "prog", "data", "model"}
+    known = [f"--{name.replace('_', '-')}" for name in set(vars(options)) - internal]
     name = argument.partition("=")[0]
-    hint = nearest(name, known) if name.startswith("-") else "Remove it"
+    is_option = name.startswith("-")
+    hint = nearest(name, sorted(["--help", *known])) if is_option else "Remove it"
     return UsageError(
         explain(
             "reading the arguments",
@@ -139,6 +147,17 @@ def _memory(error: MemoryError) -> str:
         "data and a network that fit into memory",
         "Take fewer rows, or smaller layers (--hidden)",
     )
+
+
+@contextlib.contextmanager
+def _open_streams() -> Iterator[None]:
+    """Give what is printed somewhere to go when the caller has closed a stream."""
+    with contextlib.ExitStack() as stack:
+        if sys.stdout is None or sys.stderr is None:
+            nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+            stack.enter_context(contextlib.redirect_stdout(sys.stdout or nowhere))
+            stack.enter_context(contextlib.redirect_stderr(sys.stderr or nowhere))
+        yield
 
 
 def _silence_stdout() -> None:

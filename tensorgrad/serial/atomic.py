@@ -18,7 +18,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Parameters
     ----------
     path : Path
-        The target; a symbolic link is followed.
+        The target; a symbolic link is followed. Into a device or a pipe, such as
+        ``/dev/stdout``, the bytes go as they come.
     write : callable
         Writes everything to the binary file that it is given.
 
@@ -42,6 +43,11 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     ...     path.read_bytes()
     b'abc'
     """
+    if path.exists() and not path.is_file():
+        # To rename a file over /dev/null would destroy it for the whole machine.
+        with path.open("wb") as device:
+            write(device)
+        return
     target = Path(os.path.realpath(path))
     # Opened by name rather than by `tempfile`, whose files only their owner may read.
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")

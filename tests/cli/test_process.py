@@ -126,3 +126,39 @@ def test_interruption_while_saving_leaves_the_old_model(run, model, monkeypatch)
         "flowers-model.npz",
         "flowers.csv",
     ]
+
+
+def execute_in_shell(redirection, *arguments):
+    script = f'"$@" {redirection}'
+    return subprocess.run(
+        ["sh", "-c", script, "sh", *COMMAND, *arguments],
+        env=environment(),
+        check=False,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+    )
+
+
+PREDICT = ("predict", "flowers-model.npz", "flowers.csv")
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+@pytest.mark.usefixtures("model")
+def test_closed_stream_is_no_error(folder, stream):
+    done = execute_in_shell(f"{stream}>&-", *PREDICT, "--output=out.csv")
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert (folder / "out.csv").read_text().startswith("prediction\n")
+
+
+@pytest.mark.usefixtures("model")
+def test_predictions_without_a_stdout_go_nowhere():
+    done = execute_in_shell(">&-", *PREDICT)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr == b"error rate: 0.00% (0 of 45 wrong)\n"
+
+
+@pytest.mark.usefixtures("model")
+def test_output_may_be_the_device_of_stdout():
+    done = execute(*PREDICT, "--output=/dev/stdout")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"prediction\n")

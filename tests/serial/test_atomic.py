@@ -106,3 +106,13 @@ def test_missing_directory_is_not_made(tmp_path):
     with pytest.raises(FileNotFoundError):
         tg.save(tmp_path / "none" / "a.npz", {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pipe_is_written_to_and_not_replaced(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(path, lambda file: file.write(b"abc"))
+    found = os.read(reading, 10)
+    os.close(reading)
+    assert (found, stat.S_ISFIFO(path.stat().st_mode)) == (b"abc", True)

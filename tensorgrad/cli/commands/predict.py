@@ -86,7 +86,8 @@ def run(options: argparse.Namespace) -> int:
 def _check_output(options: argparse.Namespace) -> None:
     """Refuse to overwrite what is read, and paths that cannot be written to."""
     caller = f"--output {str(options.output)!r}"
-    check_folder(caller, options.output.parent)
+    if options.output.is_file() or not options.output.exists():
+        check_folder(caller, options.output.parent)
     is_taken = options.output.is_dir()
     for other in (options.model, options.data):
         if options.output.exists() and os.path.exists(other):  # noqa: PTH110
