@@ -15,6 +15,12 @@ __all__ = ["Standardise", "learn_scaling"]
 CHUNK_ROWS = 65_536
 """Rows read at a time: the moments of a memory-mapped file need no copy of it."""
 
+SMALL = 1e-140
+"""Below it, squares lose digits; above 1e154 they are infinite."""
+
+ROUNDING = 1e-12
+"""The mean of a constant feature differs from it by far less, relatively."""
+
 
 class Standardise(Module):
     """Subtract each feature's mean and divide by its spread; nothing is trained.
@@ -119,11 +125,23 @@ def learn_scaling(model: Module, x: Array) -> Standardise:
 
 def moments(x: Array) -> tuple[Array, Array]:
     """Return mean and standard deviation of each feature, in two passes over chunks."""
-    n = len(x)
-    chunks = [slice(i, i + CHUNK_ROWS) for i in range(0, n, CHUNK_ROWS)]
-    mean = sum(np.add.reduce(x[rows], axis=0, dtype=float) for rows in chunks) / n
-    squares = sum(np.add.reduce((x[rows] - mean) ** 2, axis=0) for rows in chunks)
-    scale = np.sqrt(squares / n)
+    chunks = [slice(i, i + CHUNK_ROWS) for i in range(0, len(x), CHUNK_ROWS)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = _moments(x, chunks, np.ones(x.shape[1]))
+    is_lost = ~((scale > SMALL) & np.isfinite(scale))
+    if is_lost.any():
+        # The squares of such numbers overflow or vanish: count in units of the largest.
+        largest = np.max([np.abs(x[rows]).max(axis=0) for rows in chunks], axis=0)
+        unit = np.where(is_lost & (largest > 0), largest, 1.0)
+        mean, scale = (unit * moment for moment in _moments(x, chunks, unit))
     # A feature that is constant up to rounding has no spread to divide by.
-    is_constant = scale <= 1e-12 * np.maximum(np.abs(mean), 1.0)
-    return mean, np.where(is_constant, 1.0, scale)
+    return mean, np.where(scale <= ROUNDING * np.abs(mean), 1.0, scale)
+
+
+def _moments(x: Array, chunks: list[slice], unit: Array) -> tuple[Array, Array]:
+    n = len(x)
+    mean = sum(np.add.reduce(x[rows] / unit, axis=0) for rows in chunks) / n
+    squares = sum(
+        np.add.reduce((x[rows] / unit - mean) ** 2, axis=0) for rows in chunks
+    )
+    return np.asarray(mean), np.sqrt(np.asarray(squares) / n)
