@@ -22,6 +22,10 @@ __all__ = [
 ]
 
 
+CLOSE = 0.65
+"""Swapped, missing and doubled letters are closer; ``iris`` is 0.6 from ``digits``."""
+
+
 class UsageError(TensorgradError):
     """The arguments cannot be used.
 
@@ -57,7 +61,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "Did you mean 'train'?"
     """
     names = list(known)
-    close = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=CLOSE)
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"Choose one of {', '.join(names)}"

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TextIO
 
-__all__ = ["complain", "facts", "heading", "say", "table"]
+__all__ = ["complain", "counted", "facts", "heading", "say", "table"]
 
 WIDTH = 79
 INDENT = 14
@@ -68,6 +68,18 @@ def facts(**named: str) -> None:
             break_on_hyphens=False,
         )
         say(wrapped)
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where there is not one.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(0, "row"), counted(34, "batch")
+    ('1 row', '0 rows', '34 batches')
+    """
+    ending = "" if n == 1 else "es" if noun.endswith(("s", "tch")) else "s"
+    return f"{n} {noun}{ending}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tensorgrad._typing import Array
 from tensorgrad.cli.options import UsageError, nearest
+from tensorgrad.cli.report import counted
 from tensorgrad.data import Table, describe, load, read_table
 from tensorgrad.errors import DataError, explain
 
@@ -77,7 +78,7 @@ def read_labelled(data: str, target: str | None) -> Labelled:
                 f"Choose one from the first line: {_first_line(path)}",
             )
         )
-    table = read_table(path, target or "y")
+    table = read_table(path, "y" if target is None else target)
     assert table.y is not None
     _check_classes(data, table.y, table.target)
     return Labelled(table.x, table.y, table.columns, table.labels, table.target or "y")
@@ -199,7 +200,8 @@ def _check_classes(data: str, y: Array, target: str | None) -> None:
         raise DataError(
             explain(
                 f"training on {data!r}",
-                f"{n_classes} different values of {target!r} in {n} rows",
+                f"{counted(n_classes, 'different value')} of {target!r} in "
+                f"{counted(n, 'row')}",
                 "at least 2 classes, with 2 examples each on average",
                 "Choose another --target; an amount to predict (regression) needs "
                 "tg.train.fit with a linear head",

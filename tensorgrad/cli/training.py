@@ -13,7 +13,7 @@ import numpy as np
 
 from tensorgrad._typing import Array
 from tensorgrad.cli.model_file import Names, write_model
-from tensorgrad.cli.report import facts, say, table
+from tensorgrad.cli.report import counted, facts, say, table
 from tensorgrad.cli.sources import Labelled
 from tensorgrad.data import split
 from tensorgrad.nn import Sequential, mlp
@@ -42,6 +42,7 @@ tanh and relu, lambda from 0 to 3, dropout from 0 to 0.5: dev error 2.5 %, and 2
 without the penalty; dropout helps less and takes longer."""
 
 SHOWN_LABELS = 6
+SHOWN_LETTERS = 40
 
 OPTIMIZERS: MappingProxyType[str, tuple[Callable[[float], Any], float]] = (
     MappingProxyType(
@@ -117,18 +118,19 @@ def show_plan(
     names = [*[plan.activation] * len(plan.hidden), str(model.head)]
     n_parameters = sum(t.size for t in model.parameters().values())
     facts(
-        data=f"{name}: {len(data.x)} rows, {data.x.shape[1]} columns, "
-        f"{len(data.labels)} classes ({_shown(data.labels)})",
+        data=f"{_short(name)}: {counted(len(data.x), 'row')}, "
+        f"{counted(data.x.shape[1], 'column')}, "
+        f"{counted(len(data.labels), 'class')} ({_shown(data.labels)})",
         parts=f"{counts[0]} train, {counts[1]} dev, {counts[2]} test (seed {plan.seed})",
         network=f"{'-'.join(widths)}, {', '.join(names)}; {n_parameters:,} parameters",
-        training=f"{plan.optimizer}, learning rate {plan.rate:g}, {plan.epochs} epochs "
-        f"of {n_batches} batches, lambda {plan.l2:g}, dropout {plan.dropout:g}",
+        training=f"{plan.optimizer}, learning rate {plan.rate:g}, "
+        f"{counted(plan.epochs, 'epoch')} of {counted(n_batches, 'batch')}, "
+        f"lambda {plan.l2:g}, dropout {plan.dropout:g}",
     )
     missing = sorted(set(range(len(data.labels))) - set(parts[0][1].tolist()))
     if missing:
-        facts(
-            note=f"class {data.labels[missing[0]]!r} has no example in the train part"
-        )
+        name = _short(data.labels[missing[0]])
+        facts(note=f"class {name!r} has no example in the train part")
 
 
 def _n_out(model: Sequential) -> int:
@@ -138,7 +140,11 @@ def _n_out(model: Sequential) -> int:
 
 def _shown(labels: tuple[str, ...]) -> str:
     more = ", ..." if len(labels) > SHOWN_LABELS else ""
-    return ", ".join(labels[:SHOWN_LABELS]) + more
+    return ", ".join(map(_short, labels[:SHOWN_LABELS])) + more
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= SHOWN_LETTERS else f"{name[: SHOWN_LETTERS - 3]}..."
 
 
 def train(model: Sequential, parts: Parts, plan: Plan, *, progress: bool) -> Trained:

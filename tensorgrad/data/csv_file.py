@@ -7,6 +7,7 @@ import math
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from tensorgrad.errors import DataError, FileFormatError, explain
 
-from .table import Table, choose_columns, number_classes, to_float
+from .table import MISSING, Table, choose_columns, number_classes, to_float
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -39,7 +40,7 @@ def read_csv(
         raise FileFormatError(
             explain(
                 caller,
-                f"byte {error.start} of a block is not UTF-8 ({error.reason})",
+                f"line {_undecodable(file)} is not UTF-8 ({error.reason})",
                 "text in UTF-8",
                 "Save the table as CSV in UTF-8; give arrays the suffix .npz",
             )
@@ -53,6 +54,20 @@ def read_csv(
                 "Export the table again",
             )
         ) from error
+
+
+def _undecodable(file: Path) -> int:
+    """Return the number of the first line that is not UTF-8, from 1."""
+    with file.open("rb") as lines:
+        return 1 + sum(1 for _ in takewhile(_is_utf_8, lines))
+
+
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _read(
@@ -200,7 +215,7 @@ class _Rows:
         self._lines.append(line)
         if self._target_place is not None:
             name = row[self._target_place].strip()
-            if name.casefold() in ("", "nan"):
+            if name.casefold() in MISSING:
                 raise _bad_cell(self._caller, line, repr(self._target), name)
             self._codes.append(self._names.setdefault(name, len(self._names)))
 
@@ -237,8 +252,10 @@ class _Rows:
 
 def _bad_cell(caller: str, line: int, column: str, cell: str) -> DataError:
     came = f"is {cell!r}" if cell else "is empty"
-    if cell.casefold() in ("", "nan", "inf", "-inf"):
-        remedy = "Fill in or remove such rows before training"
+    if cell in ("inf", "-inf"):
+        came = "is infinite, or too large for a float"
+    if cell in ("inf", "-inf") or cell.casefold() in MISSING:
+        remedy = "Fill in or remove such rows"
     else:
         remedy = (
             "Leave the column out, encode its categories as numbers, or name it as the "

@@ -13,7 +13,7 @@ import numpy as np
 from tensorgrad._typing import Array
 from tensorgrad.errors import DataError, FileFormatError, ShapeError, explain
 
-from .table import Table, choose_columns, number_classes
+from .table import MISSING, Table, choose_columns, number_classes
 
 __all__ = ["read_npz"]
 
@@ -26,17 +26,17 @@ def read_npz(
 ) -> Table:
     """Return the table in an NPZ file; `read_table` documents the arguments."""
     caller = f"read_table {str(file)!r}"
-    arrays = _read_arrays(caller, file, [target or "y", "x", "columns", "labels"])
+    key = "y" if target is None else target
+    arrays, members = _read_arrays(caller, file, [key, "x", "columns", "labels"])
     x = _features(caller, arrays)
     header = _names(caller, arrays, "columns", x.shape[1])
     features = choose_columns(caller, header, None, columns)
     x = x[:, [header.index(name) for name in features]]
     _check_finite(caller, x, features)
-    key = target or "y"
     if key not in arrays:
         if target is None:
             return Table(x, None, features, tuple(labels or ()), None)
-        raise _missing(caller, key, arrays)
+        raise _missing(caller, key, members)
     y = _labels_of(caller, key, arrays[key], len(x))
     names, codes = np.unique(y, return_inverse=True)
     spelled, in_file = [str(name) for name in names.tolist()], None
@@ -48,13 +48,15 @@ def read_npz(
     return Table(x, numbers, features, known, key)
 
 
-def _read_arrays(caller: str, file: Path, keys: Sequence[str]) -> dict[str, Array]:
-    """Return the arrays of these names that the file has, without unpickling any."""
+def _read_arrays(
+    caller: str, file: Path, keys: Sequence[str]
+) -> tuple[dict[str, Array], Sequence[str]]:
+    """Return the arrays of these names, without unpickling any, and all names."""
     damage = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError)
     try:
         # Opened here: NumPy leaves the file open when the archive is damaged.
         with file.open("rb") as stream:
-            found, others = _members(np.load(stream, allow_pickle=False), keys)
+            found, members = _members(np.load(stream, allow_pickle=False), keys)
     except (*damage, RuntimeError) as error:
         raise FileFormatError(
             explain(
@@ -65,8 +67,8 @@ def _read_arrays(caller: str, file: Path, keys: Sequence[str]) -> dict[str, Arra
             )
         ) from error
     if "x" not in found:
-        raise _missing(caller, "x", others)
-    return found
+        raise _missing(caller, "x", members)
+    return found, members
 
 
 def _members(
@@ -82,9 +84,7 @@ def _members(
     return found, archive.files
 
 
-def _missing(
-    caller: str, key: str, found: Sequence[str] | dict[str, Array]
-) -> DataError:
+def _missing(caller: str, key: str, found: Sequence[str]) -> DataError:
     shown = ", ".join(repr(name) for name in found) or "nothing"
     return DataError(
         explain(
@@ -149,17 +149,29 @@ def _labels_of(caller: str, key: str, y: Array, n: int) -> Array:
                 "Write y.astype(int) or y.astype(str)",
             )
         )
-    if y.dtype.kind == "f" and not np.isfinite(y).all():
-        row = int(np.flatnonzero(~np.isfinite(y.reshape(-1)))[0])
+    is_gap = _gaps(y.reshape(-1))
+    if is_gap.any():
+        row = int(np.flatnonzero(is_gap)[0])
         raise DataError(
             explain(
                 caller,
-                f"row {row} of {key} is {y.reshape(-1)[row]}",
+                f"row {row} of {key} is {str(y.reshape(-1)[row]) or 'empty'}",
                 "a class",
-                "Fill in or remove such rows before training",
+                "Fill in or remove such rows",
             )
         )
     return y.reshape(-1).astype(np.int64) if y.dtype.kind == "b" else y.reshape(-1)
+
+
+def _gaps(y: Array) -> Array:
+    """Return where a class is missing, shape of y."""
+    if y.dtype.kind == "f":
+        return ~np.isfinite(y)
+    if y.dtype.kind == "U":
+        names, codes = np.unique(y, return_inverse=True)
+        is_missing = [name.strip().casefold() in MISSING for name in names.tolist()]
+        return np.array(is_missing, dtype=bool)[codes]
+    return np.zeros(y.shape, dtype=bool)
 
 
 def _check_range(caller: str, key: str, smallest: int) -> None:
@@ -183,6 +195,6 @@ def _check_finite(caller: str, x: Array, names: Sequence[str]) -> None:
                 caller,
                 f"row {i}, column {names[j]!r} of x is {x[i, j]}",
                 "finite numbers",
-                "Fill in or remove such rows before training",
+                "Fill in or remove such rows",
             )
         )

@@ -13,7 +13,10 @@ from tensorgrad.errors import ArgumentError, DataError, explain
 
 from .arguments import nearest
 
-__all__ = ["Table", "choose_columns", "number_classes", "to_float"]
+__all__ = ["MISSING", "Table", "choose_columns", "number_classes", "to_float"]
+
+MISSING = frozenset(("", "nan", "na", "n/a", "<na>", "#n/a", "null", "?"))
+"""How spreadsheets and data frames write a gap, in lower case; ``none`` is a class."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,8 @@ def choose_columns(
         name for name in (target, *features) if name is not None and name not in header
     ]
     if missing:
-        others = f", nor {len(missing) - 1} others that are needed" * (len(missing) > 1)
+        n_others = len(missing) - 1
+        others = f", nor {n_others} other{'s' * (n_others > 1)} needed" * bool(n_others)
         role = "target column" if missing[0] == target else "column"
         raise DataError(
             explain(

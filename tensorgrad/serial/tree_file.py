@@ -255,7 +255,9 @@ def _checked_path(action: str, path: str | PathLike[str]) -> tuple[Path, str]:
                 action,
                 f"the path {str(file_path)!r}",
                 f"a name that ends in {NPZ} or {SAFETENSORS}",
-                f"Write for example {file_path.stem or 'model'}{NPZ}",
+                f"Write for example {file_path.stem or 'model'}{NPZ}"
+                if action == "save"
+                else "Give the file that a model was saved to",
             )
         )
     return file_path, suffix

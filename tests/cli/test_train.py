@@ -24,11 +24,11 @@ def test_table_is_learned_without_error(run, flowers):
 
 
 def test_report_names_data_network_and_training(run, flowers):
-    out = run("train", flowers, "--target", "kind", *QUICK).out
+    out = " ".join(run("train", flowers, "--target", "kind", *QUICK).out.split())
     assert "45 rows, 3 columns, 3 classes (daisy, rose, tulip)" in out
     assert "27 train, 9 dev, 9 test (seed 0)" in out
     assert "3-4-3, relu, softmax; 31 parameters" in out
-    assert "adam, learning rate 0.001, 2 epochs of 1 batches" in out
+    assert "adam, learning rate 0.001, 2 epochs of 1 batch," in out
 
 
 def test_report_says_where_the_model_is_and_how_to_use_it(run, flowers, folder):
@@ -43,6 +43,16 @@ def test_report_fits_into_eighty_columns(run, folder):
     write_csv(folder / "flowers.csv", (*COLUMNS, "kind"), extra=labels)
     out = run("train", "flowers.csv", "--target", "kind", *QUICK).out
     assert max(map(len, out.splitlines())) <= MAX_COLUMNS
+
+
+def test_long_names_are_shortened(run, folder):
+    kinds = [("a" * 90, "b" * 90)[i % 2] for i in range(45)]
+    write_csv(folder / f"{'n' * 90}.csv", (*COLUMNS, "kind"), extra={"kind": kinds})
+    done = run(
+        "train", f"{'n' * 90}.csv", "--target", "kind", "--save", "m.npz", *QUICK
+    )
+    lines = done.out.splitlines()
+    assert max(len(line) for line in lines if not line.startswith("predict")) <= 80
 
 
 def test_progress_goes_to_stderr(run, flowers):

@@ -196,9 +196,11 @@ def test_x_may_be_written(written):
         ("a,b\n1,\n", "line 2, column 'b': the cell is empty"),
         ("a,b\n1,2\n\n,4\n", "line 4, column 'a': the cell is empty"),
         ("a,b\n1,nan\n", "line 2, column 'b': the cell is 'nan'"),
-        ("a,b\n-inf,2\n", "line 2, column 'a': the cell is '-inf'"),
-        ("a,b\n1,1e999\n", "line 2, column 'b': the cell is 'inf'"),
-        ("a,b\n1,NA\n", "line 2, column 'b': the cell is 'NA'"),
+        ("a,b\n-inf,2\n", "line 2, column 'a': the cell is infinite, or too large"),
+        ("a,b\n1,1e999\n", "line 2, column 'b': the cell is infinite, or too large"),
+        ("a,b\n1,NA\n", "line 2, column 'b': the cell is 'NA'.*Fill in or remove"),
+        ("a,b\n1,?\n", "line 2, column 'b': the cell is '[?]'.*Fill in or remove"),
+        ("a,b\n1,high\n", "line 2, column 'b': the cell is 'high'.*encode its cat"),
         ("a,b\n1,1_000\n", "line 2, column 'b': the cell is '1_000'"),
         (
             "a;b\n1;2,5\n",
@@ -231,7 +233,7 @@ def test_many_columns_are_listed_in_part(written):
 
 def test_missing_features_are_counted(written):
     with pytest.raises(
-        DataError, match=r"no column 'lenght', nor 1 others.*'length'\?"
+        DataError, match=r"no column 'lenght', nor 1 other needed.*'length'\?"
     ):
         read_table(written(FLOWERS), columns=["lenght", "width", "height"])
 
@@ -253,10 +255,17 @@ def test_target_with_fractions_is_refused(written):
         read_table(written("a,k\n1,1.5\n2,2\n"), target="k")
 
 
-@pytest.mark.parametrize("cell", ["", "  ", "nan", "NaN"])
+@pytest.mark.parametrize("cell", ["", "  ", "nan", "NaN", "NA", "n/a", "null", "?"])
 def test_target_without_a_class_is_refused(written, cell):
     with pytest.raises(DataError, match="line 3, column 'k': the cell is"):
         read_table(written(f"a,k\n1,x\n2,{cell}\n"), target="k")
+
+
+def test_none_is_a_class_like_others(written):
+    assert read_table(written("a,k\n1,none\n2,some\n"), target="k").labels == (
+        "none",
+        "some",
+    )
 
 
 def test_unknown_class_is_refused_with_the_nearest(written):
@@ -277,8 +286,8 @@ def test_directory_is_refused(tmp_path):
 
 
 def test_text_that_is_not_utf_8_is_refused(written):
-    with pytest.raises(FileFormatError, match="is not UTF-8"):
-        read_table(written("größe,b\n1,2\n", encoding="latin-1"))
+    with pytest.raises(FileFormatError, match="line 3 is not UTF-8"):
+        read_table(written("a,b\n1,2\n3,größe\n4,5\n", encoding="latin-1"))
 
 
 def test_open_quote_is_refused(written):
@@ -353,6 +362,8 @@ def test_archive_orders_columns_by_name(saved):
         ({"x": [[1, 2], [3, np.nan]]}, "row 1, column 'x1' of x is nan"),
         ({"x": [[1.0]], "y": [0.5]}, r"the target has the value 0\.5"),
         ({"x": [[1.0]], "y": [np.nan]}, "row 0 of y is nan"),
+        ({"x": [[1.0], [2.0]], "y": ["a", "nan"]}, "row 1 of y is nan"),
+        ({"x": [[1.0], [2.0]], "y": ["a", ""]}, "row 1 of y is empty"),
         (
             {"x": [[1.0]], "y": [1j]},
             "y has dtype complex128: expected integers or text",
@@ -377,8 +388,8 @@ def test_classes_that_do_not_fit_the_rows_are_refused(saved, y):
 
 
 def test_missing_target_array_is_refused(saved):
-    with pytest.raises(DataError, match="no array 'kind'; it has 'x'"):
-        read_table(saved(x=np.ones((2, 1))), target="kind")
+    with pytest.raises(DataError, match="no array 'kind'; it has 'x', 'kinds'"):
+        read_table(saved(x=np.ones((2, 1)), kinds=[0, 1]), target="kind")
 
 
 def corrupt(path, data):
