@@ -11,6 +11,7 @@ from __future__ import annotations
 from . import (
     activations,
     diagnosis,
+    dropout,
     gradient_check,
     l_layer,
     logistic,
@@ -23,6 +24,7 @@ from . import (
 __all__ = [
     "activations",
     "diagnosis",
+    "dropout",
     "gradient_check",
     "l_layer",
     "logistic",

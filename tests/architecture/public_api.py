@@ -32,6 +32,7 @@ PUBLIC_MODULES = (
     "tensorgrad.derivations",
     "tensorgrad.derivations.activations",
     "tensorgrad.derivations.diagnosis",
+    "tensorgrad.derivations.dropout",
     "tensorgrad.derivations.gradient_check",
     "tensorgrad.derivations.l_layer",
     "tensorgrad.derivations.logistic",
