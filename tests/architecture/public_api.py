@@ -37,6 +37,7 @@ PUBLIC_MODULES = (
     "tensorgrad.derivations.l_layer",
     "tensorgrad.derivations.logistic",
     "tensorgrad.derivations.losses",
+    "tensorgrad.derivations.minibatch",
     "tensorgrad.derivations.partition",
     "tensorgrad.derivations.regularisation",
     "tensorgrad.derivations.two_layer",
