@@ -34,6 +34,7 @@ PUBLIC_MODULES = (
     "tensorgrad.derivations.diagnosis",
     "tensorgrad.derivations.dropout",
     "tensorgrad.derivations.gradient_check",
+    "tensorgrad.derivations.initialisation",
     "tensorgrad.derivations.l_layer",
     "tensorgrad.derivations.logistic",
     "tensorgrad.derivations.losses",
