@@ -4,8 +4,8 @@
 
 with entries of D that are 1 with probability p and 0 otherwise. Since E[D/p] = 1, what a
 layer passes on is right on average, and prediction needs neither masks nor factors.
-`l_layer` carries masks through the network; here are the masks' probabilities, the map
-itself, and the descent.
+`l_layer` draws masks and carries them through the network; here are the map itself and
+the descent.
 
 The formulas of section 5.1 hold with two remarks. p = 0 is allowed there and divides 0 by
 0. And D compares p with the probability of a node, which is no random number and the
@@ -35,53 +35,14 @@ from .activations import Array
 from .l_layer import (
     Params,
     backward_propagation,
+    check_keep_prob,
     compute_cost,
     draw_masks,
     forward_propagation,
     update_parameters,
 )
 
-__all__ = ["check_keep_prob", "descend", "drop"]
-
-
-def check_keep_prob(keep_prob: Mapping[int, float], n_layers: int) -> None:
-    """Refuse probabilities that are none, and layers that cannot have dropout.
-
-    Parameters
-    ----------
-    keep_prob : dict of int to float
-        The chance of a node to be kept, by layer; above 0, at most 1.
-    n_layers : int
-        L, the number of layers without the input: 0 … L - 1 may have dropout.
-
-    Raises
-    ------
-    ValueError
-        If a probability is not in (0, 1], or there is no such layer.
-
-    References
-    ----------
-    Notes, section 5.1, which allow p = 0.
-
-    Examples
-    --------
-    >>> check_keep_prob({0: 0.9, 1: 0.5}, n_layers=2)
-    >>> check_keep_prob({1: 0.0}, n_layers=2)
-    Traceback (most recent call last):
-        ...
-    ValueError: dropout: keep_prob of layer 1 is 0.0: expected above 0 and at most 1. ...
-    """
-    for l, p in keep_prob.items():
-        if l not in range(n_layers):
-            raise ValueError(
-                f"dropout: keep_prob names layer {l!r}: expected layers from 0 (the input) "
-                f"to {n_layers - 1}. Leave out the output layer."
-            )
-        if not 0 < p <= 1:
-            raise ValueError(
-                f"dropout: keep_prob of layer {l} is {p}: expected above 0 and at most 1. "
-                "It is the chance to keep a node; a rate r to drop it is keep_prob 1 - r."
-            )
+__all__ = ["descend", "drop"]
 
 
 def drop(v: Array, mask: Array, keep_prob: float) -> Array:

@@ -32,6 +32,7 @@ __all__ = [
     "Cache",
     "Params",
     "backward_propagation",
+    "check_keep_prob",
     "compute_cost",
     "descend",
     "draw_masks",
@@ -67,7 +68,8 @@ def initialise_parameters(
 
     References
     ----------
-    Notes, sections 2.3.1 and 6: with zero weights every W stays zero.
+    Notes, sections 2.3.1 and 6. From zero weights the nodes of a layer stay equal;
+    `initialisation` has the variances by activation.
 
     Examples
     --------
@@ -82,6 +84,46 @@ def initialise_parameters(
         w[l] = deviation * generator.standard_normal((sizes[l], sizes[l - 1]))
         b[l] = np.zeros((sizes[l], 1))
     return {"w": w, "b": b}
+
+
+def check_keep_prob(keep_prob: Mapping[int, float], n_layers: int) -> None:
+    """Refuse probabilities that are none, and layers that cannot have dropout.
+
+    Parameters
+    ----------
+    keep_prob : dict of int to float
+        The chance of a node to be kept, by layer; above 0, at most 1.
+    n_layers : int
+        L, the number of layers without the input: 0 … L - 1 may have dropout.
+
+    Raises
+    ------
+    ValueError
+        If a probability is not in (0, 1], or there is no such layer.
+
+    References
+    ----------
+    Notes, section 5.1, which allow p = 0.
+
+    Examples
+    --------
+    >>> check_keep_prob({0: 0.9, 1: 0.5}, n_layers=2)
+    >>> check_keep_prob({1: 0.0}, n_layers=2)
+    Traceback (most recent call last):
+        ...
+    ValueError: dropout: keep_prob of layer 1 is 0.0: expected above 0 and at most 1. ...
+    """
+    for l, p in keep_prob.items():
+        if l not in range(n_layers):
+            raise ValueError(
+                f"dropout: keep_prob names layer {l!r}: expected layers from 0 (the input) "
+                f"to {n_layers - 1}. Leave out the output layer."
+            )
+        if not 0 < p <= 1:
+            raise ValueError(
+                f"dropout: keep_prob of layer {l} is {p}: expected above 0 and at most 1. "
+                "It is the chance to keep a node; a rate r to drop it is keep_prob 1 - r."
+            )
 
 
 def draw_masks(
@@ -107,6 +149,11 @@ def draw_masks(
     dict of int to ndarray of bool, shape (sizes[l], n)
         In the order of the layers.
 
+    Raises
+    ------
+    ValueError
+        If a probability is not in (0, 1], or there is no such layer.
+
     References
     ----------
     Notes, section 5.1.
@@ -116,6 +163,7 @@ def draw_masks(
     >>> draw_masks([2, 4, 1], 3, {1: 0.8})[1].shape
     (4, 3)
     """
+    check_keep_prob(keep_prob, len(sizes) - 1)
     generator = np.random.default_rng(rng)
     return {
         l: generator.random((sizes[l], n)) < keep_prob[l] for l in sorted(keep_prob)
@@ -154,7 +202,7 @@ def forward_propagation(
     ------
     ValueError
         If there are not as many activations as layers, one is unknown, shapes do not
-        fit, or masks and keep_prob name different layers.
+        fit, masks and keep_prob name different layers, or a probability is not in (0, 1].
 
     Examples
     --------
@@ -165,13 +213,13 @@ def forward_propagation(
     """
     n_layers = _count_layers(params, activations)
     mask = _scaled_masks(masks or {}, keep_prob or {}, n_layers, x)
-    a: Layers = {0: x * mask[0] if 0 in mask else x}
+    a: Layers = {0: _masked(x, mask[0], 0) if 0 in mask else x}
     z: Layers = {}
     for l in range(1, n_layers + 1):
         z[l] = params["w"][l] @ a[l - 1] + params["b"][l]
         a[l] = activate(activations[l - 1], z[l])
         if l in mask:
-            a[l] = a[l] * mask[l]
+            a[l] = _masked(a[l], mask[l], l)
     return {"z": z, "a": a, "mask": mask}
 
 
@@ -403,5 +451,18 @@ def _scaled_masks(
             f"{sorted(keep_prob)}: expected the same layers from 0 to {n_layers - 1}. "
             "Pass both, and none for the output layer."
         )
+    check_keep_prob(keep_prob, n_layers)
     precision = np.result_type(x.real.dtype, np.float32)
     return {l: (masks[l] / keep_prob[l]).astype(precision) for l in masks}
+
+
+def _masked(a: Array, mask: Array, layer: int) -> Array:
+    """Return a ⊙ D/p; a mask of another shape would broadcast over nodes or examples."""
+    if mask.shape != a.shape:
+        raise ValueError(
+            f"forward_propagation: the mask of layer {layer} has shape {mask.shape}: "
+            f"expected {a.shape}, an entry for each node of each example. Draw it for as "
+            "many examples as x has columns."
+        )
+    masked: Array = a * mask
+    return masked

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorgrad.derivations import l_layer
-from tensorgrad.derivations.dropout import check_keep_prob, descend, drop
+from tensorgrad.derivations.dropout import descend, drop
 from tests.derivations.steps import complex_gradient
 
 # Sums of up to 64 rounded terms of size up to 10.
@@ -201,21 +201,9 @@ def test_matrix_product_with_a_mask_mixes_examples_where_it_runs():
 
 
 @pytest.mark.parametrize("p", [0.0, -0.5, 1.5, float("nan")])
-def test_probabilities_that_are_none_are_refused(p):
-    with pytest.raises(ValueError, match="dropout: keep_prob of layer 1 is"):
-        check_keep_prob({0: 0.5, 1: p}, 2)
-
-
-@pytest.mark.parametrize("p", [0.0, -0.5, 1.5, float("nan")])
 def test_probability_of_a_mask_that_is_none_is_refused(p):
     with pytest.raises(ValueError, match="dropout: keep_prob is"):
         drop(np.ones((1, 1)), np.ones((1, 1)), p)
-
-
-@pytest.mark.parametrize("layer", [-1, 2, 3])
-def test_layers_that_cannot_have_dropout_are_refused(layer):
-    with pytest.raises(ValueError, match="expected layers from 0"):
-        check_keep_prob({layer: 0.5}, 2)
 
 
 def test_descent_refuses_before_any_step():

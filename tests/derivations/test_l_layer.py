@@ -338,3 +338,30 @@ def test_unknown_activation_is_refused():
     network = make([3, 4, 1], ["tanh", "sigmoid"])
     with pytest.raises(ValueError, match="no activation is called 'swish'"):
         l_layer.forward_propagation(network.params, network.x, ["swish", "sigmoid"])
+
+
+@pytest.mark.parametrize("p", [0.0, -0.5, 1.5, float("nan")])
+def test_probabilities_that_are_none_are_refused(p):
+    with pytest.raises(ValueError, match="dropout: keep_prob of layer 1 is"):
+        l_layer.draw_masks([3, 4, 1], 5, {0: 0.5, 1: p})
+
+
+@pytest.mark.parametrize("layer", [-1, 2, 3])
+def test_layers_that_cannot_have_dropout_are_refused(layer):
+    with pytest.raises(ValueError, match="expected layers from 0"):
+        l_layer.check_keep_prob({layer: 0.5}, 2)
+
+
+def test_division_of_a_mask_by_zero_is_refused():
+    network = make([3, 4, 1], ["tanh", "sigmoid"])
+    network.masks, network.keep_prob = {1: np.ones((4, 5))}, {1: 0.0}
+    with pytest.raises(ValueError, match="keep_prob of layer 1 is 0"):
+        network.forward(network.params)
+
+
+@pytest.mark.parametrize(("layer", "shape"), [(0, (3, 1)), (1, (4, 1)), (1, (1, 5))])
+def test_mask_that_would_broadcast_is_refused(layer, shape):
+    network = make([3, 4, 1], ["tanh", "sigmoid"])
+    network.masks, network.keep_prob = {layer: np.ones(shape)}, {layer: 0.5}
+    with pytest.raises(ValueError, match=f"mask of layer {layer} has shape"):
+        network.forward(network.params)
