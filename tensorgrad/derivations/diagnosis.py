@@ -8,8 +8,10 @@ E = ½ the two are the same.
 
 The rule that follows there compares with ε and 10ε. It leaves a training error between
 them undecided, and likewise the plainest overfitting, E(X) < ε with E(D) ≥ 10ε; two
-errors below ε fall under two of its headings at once. Both questions have an answer of
-their own here, each by one comparison:
+errors below ε fall under two of its headings at once. With ε = 1 %, and its ≈ and ≪ read
+as "by at most ε" and "by more than ε", it is silent on 98 % of the pairs with
+E(X) ≤ 10 % and E(X) ≤ E(D) ≤ 50 %. Both questions have an answer of their own here, each
+by one comparison:
 
     high bias:      E(X) - E* > ε,
     high variance:  E(D) - E(X) > ε,

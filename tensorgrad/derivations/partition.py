@@ -6,7 +6,8 @@ Up to 10⁴ examples are divided 60/20/20, more of them 98/1/1. The code of sect
   for data that were replaced by others, and it is made after the shuffle, so that it
   could not see a loss of pairing either. `is_partition` compares the examples;
 - takes ``int(ratio * N)``, which loses an example where the product rounds downwards
-  (0.29 · 100 gives 28). It is invisible at 0.6 · N for most N;
+  (0.29 · 100 gives 28). At 0.6 · N it is invisible: no N up to 10⁴ that 5 divides
+  loses one;
 - returns empty sets for small N without a word, and has no way to repeat a shuffle.
 """
 

@@ -128,12 +128,12 @@ def test_bias_is_mended_before_variance():
     assert diagnose(0.2, 0.5).advice == diagnose(0.2, 0.2).advice
 
 
-def test_printed_rule_leaves_most_of_the_decisive_cases_open():
-    # Models better than chance that do no better on the dev set than in training.
-    cases = [(a, b) for a, b in itertools.product(GRID, GRID) if a <= b <= 0.5]
-    low = [case for case in cases if case[0] <= 0.1]
-    undecided = [case for case in low if not printed_rule(*case)]
-    assert len(undecided) > 0.9 * len(low)
+def test_printed_rule_is_silent_on_98_percent_of_the_cases_that_matter():
+    # Fitted to 10 % at least, better than chance, no better on the dev set.
+    pairs = itertools.product(GRID, GRID)
+    cases = [(a, b) for a, b in pairs if a <= 0.1 and a <= b <= 0.5]
+    undecided = [case for case in cases if printed_rule(*case) == []]
+    assert len(undecided) / len(cases) == pytest.approx(0.98, abs=0.005)
 
 
 def test_printed_rule_says_nothing_of_the_plainest_overfitting():

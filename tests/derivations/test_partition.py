@@ -56,6 +56,11 @@ def test_percentages_of_a_hundred_are_exact(percent):
     assert partition_sizes(100, percent / 100)[0] == percent
 
 
+def test_printed_truncation_loses_an_example_of_29_percent_but_none_of_60():
+    lost = [int(percent / 100 * 100) - percent for percent in (29, 57, 58, 60)]
+    assert lost == [-1, -1, -1, 0]
+
+
 @given(n=st.integers(10, 10**6), ratio=st.floats(0.1, 0.8))
 def test_dev_and_test_set_halve_the_rest(n, ratio):
     _, n_dev, n_test = partition_sizes(n, ratio)
