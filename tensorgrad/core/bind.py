@@ -78,7 +78,9 @@ def bind(op: Op, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
         elif isinstance(arg, Tensor):
             raise stale(arg)
         else:
-            value = arg if kind is _ndarray or kind is float else _operand(op, arg)
+            # Below 17 are NumPy's own numbers, in every release; float16 is looked at.
+            is_ready = kind is float or (kind is _ndarray and arg.dtype.num < 17)
+            value = arg if is_ready else _operand(op, arg)
             parents.append(None)
         if type(value) is _ndarray:
             is_large = is_large or value.nbytes >= POOL_BYTES
@@ -109,8 +111,8 @@ def _evaluate(
             if buffer is not None:
                 return op.ufunc(*values, out=buffer)
         return op.forward(*values, **static)
-    except (TensorgradError, Warning, FloatingPointError):
-        # The last two are what the user asked NumPy to raise for an overflow.
+    except (TensorgradError, Warning, FloatingPointError, MemoryError):
+        # The second and third are what the user asked NumPy to raise for an overflow.
         raise
     except Exception as error:
         raise explained(op, values, static, error) from error

@@ -17,7 +17,7 @@ import numpy as np
 from tensorgrad.core import bind as _bind
 from tensorgrad.core.shortcuts import binary, unary
 from tensorgrad.core.tensor import Tensor
-from tensorgrad.errors import UnsupportedError, explain
+from tensorgrad.errors import TensorgradError, UnsupportedError, explain
 
 __all__ = [
     "PROJECTION",
@@ -355,10 +355,26 @@ def _variadic(op: Op, statics: dict[str, Any]) -> Callable[..., Any]:
                     "Leave the other arguments of NumPy's function out",
                 )
             )
-        return bind(op, tuple(arrays), static)
+        return bind(op, _as_operands(op, arrays), static)
 
     function.__wrapped__ = op.forward  # type: ignore[attr-defined]
     return function
+
+
+def _as_operands(op: Op, arrays: Any) -> tuple[Any, ...]:
+    try:
+        return tuple(arrays)
+    except TensorgradError:
+        raise
+    except TypeError as error:
+        raise UnsupportedError(
+            explain(
+                op.name,
+                f"operands of type {type(arrays).__name__}",
+                "a sequence of arrays or Tensors",
+                f"Write {op.name}([x, y])",
+            )
+        ) from error
 
 
 # --------------------------------------------------------------------- docstrings

@@ -68,7 +68,10 @@ def unary(op: Op) -> Callable[[Any], Any]:
                         t._origin = origin(x, {})
                     return t
         elif type(x) is _ndarray and ufunc is not None:
-            return ufunc(x)
+            try:
+                return ufunc(x)
+            except TypeError:  # text and objects; bind explains
+                return bind(op, (x,), {})
         return bind(op, (x,), {})
 
     return function

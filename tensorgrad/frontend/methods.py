@@ -16,6 +16,7 @@ from tensorgrad.frontend import writing
 from tensorgrad.frontend.assignment import assign, convert
 from tensorgrad.frontend.calls import adapt, put_out, refuse_option
 from tensorgrad.ops import TABLE
+from tensorgrad.ops.shapes import as_dtype
 
 __all__ = ["install"]
 
@@ -77,7 +78,7 @@ def astype(
     DTypeError
         If ``casting`` forbids the conversion.
     """
-    target = np.dtype(dtype)
+    target = as_dtype("astype", dtype)
     if not np.can_cast(self.dtype, target, casting):  # type: ignore[arg-type]
         raise DTypeError(
             explain(

@@ -120,7 +120,7 @@ def _leaky_relu(z: Any, beta: float = 0.01) -> Any:
 
 
 def _checked_slope(beta: Any) -> float:
-    if isinstance(beta, (Tensor, np.ndarray)) or not np.isreal(beta):
+    if not isinstance(beta, (int, float, np.integer, np.floating, np.bool)):
         raise DTypeError(
             explain(
                 "relu",

@@ -474,7 +474,7 @@ def _add_along_axis(x: Any, indices: Any, shape: Shape, axis: int | None = -1) -
     if axis is None:
         np.add.at(out.reshape(-1), places, x)
         return out
-    k = axis % out.ndim
+    k = normalise_axis("add_along_axis", axis, out.ndim)
     # Where the operand's other axes have size 1, NumPy repeats it: all go to one entry.
     where: list[Any] = [
         np.arange(n).reshape([-1 if i == j else 1 for j in range(out.ndim)])

@@ -13,6 +13,7 @@ from tensorgrad.errors import DTypeError, ShapeError, TensorgradError, explain
 
 __all__ = [
     "as_aval",
+    "as_dtype",
     "broadcast_shape_rule",
     "broadcast_shapes",
     "layout_shape_rule",
@@ -131,6 +132,24 @@ def reduced_shape(name: str, shape: Shape, axis: Axis, *, keepdims: bool) -> Sha
     if keepdims:
         return tuple(1 if i in axes else n for i, n in enumerate(shape))
     return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def as_dtype(name: str, dtype: Any) -> np.dtype[Any]:
+    """Return a dtype of numbers, or raise DTypeError for the op."""
+    try:
+        found, why = np.dtype(dtype), ""
+    except (TypeError, ValueError) as error:
+        found, why = np.dtype(object), f" ({error})"
+    if found.kind not in "biufc":
+        raise DTypeError(
+            explain(
+                name,
+                f"dtype {dtype!r}{why}",
+                "a dtype of numbers or booleans",
+                "Pass for example dtype=np.float64",
+            )
+        )
+    return found  # type: ignore[no-any-return]  # dtype may be anything
 
 
 def as_aval(x: Any) -> Aval:

@@ -14,6 +14,7 @@ from tensorgrad.errors import ArgumentError, explain
 from tensorgrad.ops.entry import Example, linear, zero
 from tensorgrad.ops.shapes import (
     as_aval,
+    as_dtype,
     layout_shape_rule,
     normalise_axes,
     normalise_axis,
@@ -423,7 +424,8 @@ as_integer: OpFunction = zero(
 
 def astype(x: Any, dtype: Any) -> Any:
     """Convert to another dtype; see the entry, from which the reference is made."""
-    return _cast(x, dtype) if np.dtype(dtype).kind in "fc" else as_integer(x, dtype)
+    target = as_dtype("astype", dtype)
+    return _cast(x, target) if target.kind in "fc" else as_integer(x, target)
 
 
 astype.op = _cast.op  # type: ignore[attr-defined]
