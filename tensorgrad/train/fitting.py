@@ -127,6 +127,7 @@ def fit(
     True
     """
     _check_arguments(epochs, batch_size, lam, early_stopping, dev, compile)
+    _check_optimizer(optimizer)
     compute, loss_name = choose_loss(model, loss)
     x, y = _check_pair("fit", model, train, loss_name)
     if dev is not None:
@@ -266,9 +267,16 @@ def _is_done(history: History, patience: int | None) -> bool:
 
 
 def _check_pair(
-    caller: str, model: Module, pair: tuple[Any, Any], loss_name: str | None
+    caller: str, model: Module, pair: Any, loss_name: str | None
 ) -> tuple[Array, Array]:
     """Return examples, and labels as the loss wants them for the model's outputs."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        came = f"a {type(pair).__name__}"
+        raise ArgumentError(
+            explain(
+                caller, came, "a pair (x, y)", "Pass examples and labels in a tuple"
+            )
+        )
     x, y = check_examples(caller, *pair)
     # The shape of an output is found by computing one.
     with no_grad():
@@ -317,6 +325,21 @@ def _check_arguments(
     for is_right, came, expected in checks:
         if not is_right:
             raise ArgumentError(explain("fit", came, expected, "Correct the argument"))
+
+
+def _check_optimizer(optimizer: Any) -> None:
+    has_parts = callable(getattr(optimizer, "init", None)) and callable(
+        getattr(optimizer, "update", None)
+    )
+    if optimizer is not None and (isinstance(optimizer, type) or not has_parts):
+        raise ArgumentError(
+            explain(
+                "fit",
+                f"optimizer={optimizer!r}",
+                "an optimiser with init and update, or None for Adam",
+                "Make one, for example tg.optim.SGD(0.1)",
+            )
+        )
 
 
 def _is_count(value: Any, least: int) -> bool:

@@ -68,7 +68,8 @@ def check_examples(caller: str, x: Any, y: Any = None) -> tuple[Array, Any]:
     ShapeError
         If x is not two-dimensional or more, or y has another number of rows.
     DataError
-        If x has no rows, or holds NaN or infinity; the message names the first one.
+        If x has no rows, x or y are no numbers, or hold NaN or infinity; the message
+        names the first one.
     """
     x = np.asanyarray(x)
     if x.ndim < 2:
@@ -106,8 +107,16 @@ def check_examples(caller: str, x: Any, y: Any = None) -> tuple[Array, Any]:
                 "Examples are rows: transpose data whose examples are columns",
             )
         )
-    if y.dtype.kind == "f":
-        _check_finite(caller, "y", y)
+    if y.dtype.kind not in "biufc":
+        raise DataError(
+            explain(
+                caller,
+                f"y of dtype {y.dtype}",
+                "numbers",
+                "Number the classes: names, y = np.unique(y, return_inverse=True)",
+            )
+        )
+    _check_finite(caller, "y", y)
     return x, y
 
 

@@ -73,7 +73,9 @@ def test_row_of_a_late_chunk_is_counted_from_the_start(monkeypatch):
         ((np.zeros((3, 4)), [0, 1, 3]), DataError, "from 0 to 3 for a head with 3"),
         ((np.zeros((3, 4)), [-1, 1, 2]), DataError, "from -1 to 2"),
         ((np.zeros((3, 4)), [0.5, 1, 2]), DataError, "return_inverse=True"),
-        ((np.zeros((2, 4)), ["a", "b"]), DataError, "dtype <U1.*Number them"),
+        ((np.zeros((2, 4)), ["a", "b"]), DataError, "dtype <U1.*Number the"),
+        ("abc", ArgumentError, r"a str: expected a pair \(x, y\)"),
+        ((np.zeros((3, 4)),), ArgumentError, r"a tuple: expected a pair"),
     ],
 )
 def test_data_that_do_not_fit_are_refused(data, error, pattern):
@@ -184,3 +186,15 @@ def test_checkpoint_in_a_format_without_its_package_names_the_extra(
     monkeypatch.setitem(__import__("sys").modules, "safetensors", None)
     with pytest.raises(MissingExtraError, match="tensorgrad-np"):
         run(checkpoint=tmp_path / "training.safetensors")
+
+
+def test_text_is_refused_for_a_sigmoid_too():
+    x, model = np.zeros((2, 3)), tg.nn.mlp([3, 1], ["sigmoid"], rng=0)
+    with pytest.raises(DataError, match=r"dtype <U3.*return_inverse=True"):
+        run(model, (x, ["yes", "no"]))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", tg.optim.Adam, 0.1])
+def test_optimiser_that_is_none_is_refused(optimizer):
+    with pytest.raises(ArgumentError, match=r"optimizer=.*tg\.optim\.SGD\(0\.1\)"):
+        run(optimizer=optimizer)
