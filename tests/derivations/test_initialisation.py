@@ -128,6 +128,12 @@ def test_layers_take_the_rule_of_their_activation(name):
     np.testing.assert_equal(found, expected)
 
 
+def test_leaky_layers_count_their_slope():
+    leaky = initialise_parameters([4, 3], ["leaky_relu"])["w"][1]
+    plain = initialise_parameters([4, 3], ["relu"])["w"][1]
+    np.testing.assert_allclose(leaky * np.sqrt(1 + 0.01**2), plain, rtol=ROUNDING)
+
+
 def test_biases_start_at_zero():
     b = initialise_parameters([4, 3, 2], ["relu", "softmax"])["b"]
     np.testing.assert_equal(b, {1: np.zeros((3, 1)), 2: np.zeros((2, 1))})
@@ -173,6 +179,15 @@ def test_nodes_stay_equal_for_every_activation(hidden):
     )
     # BLAS may round equal rows differently in the last digit.
     assert max(found.spread.values()) < ROUNDING
+
+
+def test_nodes_stay_equal_where_outputs_differ():
+    x, y = examples(UNBALANCED)
+    y = np.concatenate([y, 1 - y])
+    found = descend_from_zero(x, y, [4], ["sigmoid", "sigmoid"])
+    outputs = found.params["w"][2]
+    assert np.ptp(outputs, axis=0).min() > 0.01
+    assert found.spread[1] < ROUNDING
 
 
 def test_zero_does_no_harm_to_a_single_layer():

@@ -167,6 +167,31 @@ def test_a_step_uses_its_batch_only():
     np.testing.assert_equal(found, expected)
 
 
+def test_a_step_divides_its_penalty_by_the_training_examples():
+    params, x, y = network(n=11)
+    batch = np.array([2, 5])
+    after, _ = descend(params, x, y, NAMES, batches=[batch], learning_rate=1.0, lam=0.7)
+
+    def cost(value):
+        moved = {**params, "w": {**params["w"], 1: value}}
+        plain = full_cost(moved, x[:, batch], y[:, batch], 0.0)
+        return plain + 0.7 / (2 * 11) * (value * value).sum()
+
+    np.testing.assert_allclose(
+        params["w"][1] - after["w"][1],
+        complex_gradient(cost, params["w"][1]),
+        atol=ROUNDING,
+    )
+
+
+@pytest.mark.parametrize("seed", range(610, 630))
+def test_batch_of_all_keeps_the_layout_that_its_rounding_depends_on(seed):
+    params, x, y = network(seed, 29)
+    found = descend(params, x, y, NAMES, batches=divide(29, 29))
+    expected = l_layer.descend(params, x, y, NAMES, num_iters=1)
+    np.testing.assert_equal(found, expected)
+
+
 def test_costs_are_those_before_each_step_and_of_all_at_the_end():
     params, x, y = network()
     after, costs = descend(params, x, y, NAMES, batches=divide(11, 4), lam=0.7)
