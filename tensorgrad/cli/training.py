@@ -38,8 +38,9 @@ ACTIVATION = "relu"
 L2 = 1.0
 DROPOUT = 0.0
 """Chosen on the dev parts of the digits, ten splits, one or two layers of 64 and 128,
-tanh and relu, lambda from 0 to 3, dropout from 0 to 0.5: dev error 2.5 %, and 2.8 %
-without the penalty; dropout helps less and takes longer."""
+tanh and relu, lambda from 0 to 3, dropout from 0 to 0.5. The mean dev error of
+``tensorgrad train digits --quiet --seed N``, N from 0 to 9, is 2.5 %, and 2.8 % with
+``--l2 0``."""
 
 SHOWN_LABELS = 6
 SHOWN_LETTERS = 40
