@@ -1,6 +1,6 @@
 """Error rates, and what they say of bias and variance (notes, section 4).
 
-    ε(x, y) = [y ≠ ŷ(x)],    E(A) = (1/|A|) Σ ε(x, y) over A.
+    ε(x, y) = [y ≠ ŷ(x)],    E(A) = Σ ε(x, y) / n over the n examples of A.
 
 The notes print ε = 1 where y equals ŷ, which makes E an accuracy: the best model has the
 largest "error". It shows nowhere in the text, because no number is ever put in, and at
