@@ -390,10 +390,10 @@ def cross_entropy(a: Any, y: Any, example_axis: int = 0) -> Any:
     if axis is None:
         origin = None
         axis = _class_axis(a.shape, example_axis)
-    y = _one_hot(a, y, axis)
+    y, is_made = _one_hot(a, y, axis)
     a, y, n = _checked("cross_entropy", a, y, example_axis)
     if origin is not None:
-        static = {"n": n, "axis": axis, "one_hot": _is_one_hot(y, axis)}
+        static = {"n": n, "axis": axis, "one_hot": is_made or _is_one_hot(y, axis)}
         return _record_cross_entropy(origin.arrived(), a, y, static)
     return cross_entropy_of_probabilities(a, y, n=n)
 
@@ -421,13 +421,13 @@ def _class_axis(shape: Shape, example_axis: int) -> int:
     return 1 - normalise_axis("cross_entropy", example_axis, 2)
 
 
-def _one_hot(a: Any, y: Any, axis: int) -> Any:
-    """Return labels in the shape of the probabilities."""
+def _one_hot(a: Any, y: Any, axis: int) -> tuple[Any, bool]:
+    """Return labels in the shape of the probabilities, and whether they were made so."""
     if isinstance(y, Tensor) and y.shape == a.shape:
-        return y
+        return y, False
     labels = np.asarray(as_value(y))
     if labels.shape == a.shape:
-        return y if isinstance(y, Tensor) else labels
+        return labels, False
     n_classes = a.shape[axis]
     expected = tuple(n for k, n in enumerate(a.shape) if k != axis)
     if labels.shape != expected:
@@ -462,7 +462,7 @@ def _one_hot(a: Any, y: Any, axis: int) -> Any:
     column = [1] * (labels.ndim + 1)
     column[axis] = n_classes
     hot = spots == np.arange(n_classes).reshape(column)
-    return hot.astype(a.dtype)
+    return hot.astype(a.dtype), True
 
 
 # ------------------------------------------------------------------ shared, squares
