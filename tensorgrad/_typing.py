@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,4 +27,3 @@ In quotes, since looking ``np.random`` up would import it: a third of the whole 
 """
 
 ArrayLike: TypeAlias = Array | Scalar | Sequence[Any]
-Params: TypeAlias = Mapping[str, Any]

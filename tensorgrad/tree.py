@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -101,10 +101,9 @@ class Structure:
 
 LEAF = object()
 _LEAF_STRUCTURE = Structure(LEAF, (), ())
-_NodeKind: TypeAlias = Any
 
 
-def _kind(template: Any) -> _NodeKind:
+def _kind(template: Any) -> Any:
     return template if template is LEAF or template is None else type(template)
 
 

@@ -16,7 +16,6 @@ __all__ = [
     "MODE",
     "Mode",
     "debug",
-    "is_recording",
     "no_grad",
     "recording",
     "switch",
@@ -69,7 +68,7 @@ def switch(**changes: bool | int) -> Iterator[Mode]:
     Examples
     --------
     >>> with switch(record=False):
-    ...     is_recording()
+    ...     MODE.get().record
     False
     """
     current = MODE.get()
@@ -122,14 +121,3 @@ def debug() -> Iterator[None]:
     """
     with switch(debug=True):
         yield
-
-
-def is_recording() -> bool:
-    """Tell whether ops make nodes in this context.
-
-    Examples
-    --------
-    >>> is_recording()
-    True
-    """
-    return MODE.get().record
