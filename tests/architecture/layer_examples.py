@@ -89,6 +89,11 @@ True
 >>> evaluate(("square", 0), [np.array([3.0])])
 array([9.])
 """,
+    "verify": """
+>>> from tensorgrad.verify import CLAIMS
+>>> {"logistic-gradient"} <= {claim.id for claim in CLAIMS}
+True
+""",
     "cli": """
 >>> from tensorgrad.cli.main import main
 >>> callable(main)

@@ -1,0 +1,18 @@
+"""The statements of the notes, put to the test: what holds, and what is wrong.
+
+Every statement is a `Claim`, compared in random cases by hand, by the graph and
+numerically; every mistake is an `Erratum`, with a figure that shows it. The command is
+``tensorgrad verify``.
+"""
+
+from __future__ import annotations
+
+from tensorgrad.verify.chapters import logistic
+from tensorgrad.verify.records import Claim, Erratum
+
+__all__ = ["CLAIMS", "ERRATA"]
+
+_CHAPTERS = (logistic,)
+
+CLAIMS: tuple[Claim, ...] = tuple(c for chapter in _CHAPTERS for c in chapter.CLAIMS)
+ERRATA: tuple[Erratum, ...] = tuple(e for chapter in _CHAPTERS for e in chapter.ERRATA)
