@@ -67,7 +67,8 @@ def facts(**named: str) -> None:
             break_long_words=False,
             break_on_hyphens=False,
         )
-        say(wrapped)
+        # No-break spaces have done their work: a terminal, and grep, want plain ones.
+        say(wrapped.replace("\N{NO-BREAK SPACE}", " "))
 
 
 def counted(n: int, noun: str) -> str:
@@ -82,8 +83,10 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}{ending}"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns under their names: the first to the left, the others to the right.
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, n_left: int = 1
+) -> None:
+    """Print columns under their names: the first ones to the left, the others to the right.
 
     Examples
     --------
@@ -94,9 +97,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for first, *others in lines:
-        cells = [first.ljust(widths[0])]
-        cells += [
-            cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)
+    for line in lines:
+        cells = [
+            cell.ljust(width) if i < n_left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         say("  ".join(cells).rstrip())

@@ -43,11 +43,12 @@ class Silence:
 
 
 class Lines:
-    """Report about ten epochs, a line each."""
+    """Report about ten steps, a line each."""
 
-    def __init__(self, n_epochs: int, stream: TextIO) -> None:
+    def __init__(self, n_epochs: int, stream: TextIO, unit: str = "epoch") -> None:
         self.n_epochs = n_epochs
         self.stream = stream
+        self.unit = unit
         self.every = max(n_epochs // LINES, 1)
 
     def __enter__(self) -> Self:
@@ -60,7 +61,7 @@ class Lines:
         if epoch % self.every == 0 or epoch == self.n_epochs:
             width = len(str(self.n_epochs))
             print(
-                f"epoch {epoch:{width}d}/{self.n_epochs}  {written(figures)}",
+                f"{self.unit} {epoch:{width}d}/{self.n_epochs}  {written(figures)}".rstrip(),
                 file=self.stream,
                 flush=True,
             )
@@ -69,7 +70,7 @@ class Lines:
         print(text, file=self.stream, flush=True)
 
 
-BAR = "epoch {n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"
+BAR = "{desc} {n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"
 SHORT = MappingProxyType(
     {
         "train loss": "train",
@@ -111,7 +112,7 @@ def written(figures: dict[str, float]) -> str:
 
 
 def make_progress(
-    n_epochs: int, *, enabled: bool, stream: TextIO | None = None
+    n_epochs: int, *, enabled: bool, stream: TextIO | None = None, unit: str = "epoch"
 ) -> Progress:
     """Return the best report that is to be had: a bar, lines, or silence."""
     if not enabled:
@@ -120,8 +121,8 @@ def make_progress(
     try:
         from tqdm import tqdm  # noqa: PLC0415  # optional: tensorgrad-np[progress]
     except ImportError:
-        return Lines(n_epochs, out)
+        return Lines(n_epochs, out, unit)
     # A bar rewrites its line; in a file or a pipe that is one long mess.
     if not out.isatty():
-        return Lines(n_epochs, out)
-    return Bar(tqdm(total=n_epochs, file=out, bar_format=BAR))
+        return Lines(n_epochs, out, unit)
+    return Bar(tqdm(total=n_epochs, file=out, desc=unit, bar_format=BAR))

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from hypothesis.strategies import SearchStrategy
 
 from tensorgrad.verify.records import (
     HIDES,
@@ -97,14 +99,15 @@ def settle(claim: Claim, *, count: int, seed_: int) -> Settled:
     except Contradiction as contradiction:
         found.counterexample = str(contradiction)
         found.verdict = "refuted"
-        return found
-    found.verdict = _verdict(found)
+    except Unsatisfiable:
+        # No case was found: nothing is known.
+        found.verdict = "unsettled"
+    else:
+        found.verdict = _verdict(found)
     return found
 
 
 def _verdict(found: Settled) -> Verdict:
-    if found.cases == 0:
-        return "unsettled"
     if found.claim.as_printed is None:
         return "confirmed"
     if found.off and found.off == found.should_be_off:
@@ -161,9 +164,11 @@ def _contradiction(case: Any, opinion: Opinions, error: float) -> str:
     )
 
 
-def _run(trial: Callable[[Any], None], cases: Any, count: int, seed_: int) -> None:
+def _run(
+    trial: Callable[[Any], None], cases: SearchStrategy[Any], count: int, seed_: int
+) -> None:
     """Let Hypothesis draw cases; a failing one comes back simplified."""
-    drawn = given(cases)(trial)
+    drawn: Callable[[], None] = given(cases)(trial)
     limit = settings(
         max_examples=count,
         database=None,
