@@ -2,4 +2,28 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import importlib
+from typing import Any
+
+from tensorgrad.errors import MissingExtraError, explain
+
+__all__ = ["strategies"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `strategies` at first use: it needs Hypothesis, which is an extra."""
+    if name != "strategies":
+        raise AttributeError(f"module 'tensorgrad.testing' has no attribute {name!r}")
+    try:
+        return importlib.import_module("tensorgrad.testing.strategies")
+    except ImportError as error:
+        if error.name != "hypothesis":
+            raise
+        raise MissingExtraError(
+            explain(
+                "tg.testing.strategies",
+                "the package hypothesis is not installed",
+                "the extra that brings it",
+                "Run pip install 'tensorgrad-np[test]'",
+            )
+        ) from error

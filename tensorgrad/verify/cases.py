@@ -20,7 +20,7 @@ from tensorgrad.derivations import l_layer
 from tensorgrad.derivations.activations import activate
 from tensorgrad.derivations.losses import loss_of_head, mean_loss
 from tensorgrad.derivations.regularisation import penalty
-from tensorgrad.verify.graphs import Graph, network_graph
+from tensorgrad.testing.networks import Graph, network_graph
 from tensorgrad.verify.numerical import complex_gradient
 
 __all__ = [

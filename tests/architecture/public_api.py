@@ -26,6 +26,7 @@ PUBLIC_MODULES = (
     "tensorgrad.data",
     "tensorgrad.train",
     "tensorgrad.testing",
+    "tensorgrad.testing.strategies",
     "tensorgrad.serial",
     "tensorgrad.tree",
     "tensorgrad.errors",

@@ -19,19 +19,18 @@ from numpy.exceptions import ComplexWarning
 
 from tensorgrad.core.aval import aval_of
 from tensorgrad.core.node import Leaf
-from tensorgrad.core.op import Domain, Example, Op, parameters_of, static_defaults
+from tensorgrad.core.op import Example, Op, parameters_of, static_defaults
 from tensorgrad.core.tensor import Tensor, wrap
 from tensorgrad.errors import TensorgradError
 from tensorgrad.ops import TABLE
-
-KINK_DISTANCE = 0.02
-"""How far points stay from kinks: five times the longest step of a difference."""
-
-EDGE = 0.03
-"""The part of a domain, at either end, that points keep clear of, for the same reason."""
-
-DRAWS = 1000
-"""Draws before a domain is said to have no room between its kinks."""
+from tensorgrad.testing.points import (
+    DRAWS,
+    KINK_DISTANCE,
+    fill,
+    frozen,
+    is_shape,
+    kink_distance,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,73 +87,9 @@ def activation_of(op: Op, logits: Any, static: dict[str, Any]) -> Any:
     return activation(logits, **{key: static[key] for key in used})
 
 
-def is_shape(operand: Any) -> bool:
-    """Tell whether an example's operand is a shape to be filled."""
-    return isinstance(operand, tuple) and all(isinstance(n, int) for n in operand)
-
-
 def generator(name: str, purpose: str = "point") -> np.random.Generator:
     """Return a generator whose seed is the name: no case depends on another's draws."""
     return np.random.default_rng(crc32(f"{name} {purpose}".encode()))
-
-
-def draw(
-    rng: np.random.Generator, shape: tuple[int, ...], domain: Domain, dtype: Any
-) -> Any:
-    """Return entries of a domain, away from its ends; read-only.
-
-    A complex point has such a real part, and a small imaginary part that is not zero,
-    so that no branch cut on the real axis is met.
-    """
-    edge = EDGE * (domain.high - domain.low)
-    values = rng.uniform(domain.low + edge, domain.high - edge, shape)
-    if np.dtype(dtype).kind == "c":
-        values = values + 1j * rng.uniform(0.1, 0.4, shape) * rng.choice((-1, 1), shape)
-    return frozen(values.astype(dtype))
-
-
-def frozen(array: Any) -> Any:
-    """Return a read-only array: no op may write into its operands."""
-    array = np.asarray(array)
-    array.flags.writeable = False
-    return array
-
-
-def filled(case: Case, dtype: Any, rng: np.random.Generator) -> tuple[Any, ...]:
-    """Return a case's operands: shapes filled, floating arrays in the dtype asked for."""
-    domains = case.op.domain
-    operands = []
-    for i, operand in enumerate(case.example.operands):
-        domain = domains[0 if case.op.is_variadic else i]
-        if is_shape(operand):
-            operands.append(draw(rng, operand, domain, dtype))
-        elif isinstance(operand, np.ndarray):
-            operands.append(frozen(cast_like(operand, dtype)))
-        else:
-            operands.append(operand)
-    return tuple(operands)
-
-
-def cast_like(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """Return a copy, floating numbers in the precision asked for; integers stay."""
-    kind = array.dtype.kind
-    if kind == "f":
-        return array.astype(dtype)
-    if kind == "c":
-        return array.astype(np.result_type(dtype, np.complex64))
-    return array.copy()
-
-
-def kink_distance(op: Op, operands: Sequence[Any], static: dict[str, Any]) -> float:
-    """Return the distance to the nearest kink, as the entry tells it."""
-    if op.kink is None:
-        return np.inf
-    code = getattr(op.kink, "__code__", None)
-    wants_more = code is not None and code.co_argcount + code.co_kwonlyargcount > len(
-        operands
-    )
-    distances = op.kink(*operands, **static) if wants_more else op.kink(*operands)
-    return float(np.min(distances, initial=np.inf))
 
 
 def point(case: Case, dtype: Any = np.float64) -> Point:
@@ -163,7 +98,7 @@ def point(case: Case, dtype: Any = np.float64) -> Point:
     rng = generator(case.name)
     static = {**static_defaults(op), **case.example.static}
     for _ in range(DRAWS):
-        operands = filled(case, dtype, rng)
+        operands = fill(op, case.example, rng, dtype)
         is_complex = np.dtype(dtype).kind == "c"
         if is_complex or kink_distance(op, operands, static) >= KINK_DISTANCE:
             moving = moving_operands(op, operands)
