@@ -258,7 +258,7 @@ class _Builder:
         """Return an earlier value for each operand, or nothing for a new input."""
         chosen: list[Known | None] = []
         # Entry by entry, any shape will do, as long as all operands have it.
-        shape: Any = ANY_SHAPE if _is_elementwise(op) else None
+        shape: Any = ANY_SHAPE if _takes_any_shape(op, example) else None
         for i, operand in enumerate(example.operands):
             source = sources[i] if i < len(sources) else 0
             domain = op.domain[0 if op.is_variadic else i]
@@ -312,8 +312,10 @@ class _Builder:
         return Program(tuple(self.inputs), tuple(self.statements), tuple(results))
 
 
-def _is_elementwise(op: Op) -> bool:
-    return op.ufunc is not None and op.ufunc.signature is None
+def _takes_any_shape(op: Op, example: Example) -> bool:
+    """Tell whether an op acts entry by entry, and the example has no array of its own."""
+    has_arrays = any(np.ndim(o) > 0 for o in example.operands if not is_shape(o))
+    return op.ufunc is not None and op.ufunc.signature is None and not has_arrays
 
 
 def _filled(
@@ -325,7 +327,7 @@ def _filled(
 ) -> list[Any]:
     """Return the values of the operands; new ones take the shape of the first."""
     first = chosen[0] if chosen else None
-    wide = first is not None and _is_elementwise(op)
+    wide = first is not None and _takes_any_shape(op, example)
     operands: list[Any] = []
     for i, known in enumerate(chosen):
         if known is not None:

@@ -154,6 +154,16 @@ def test_only_the_ops_asked_for_are_used():
     assert {op.name for op, _ in steps} == {"exp", "tanh"}
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_any_steps_in_any_order_make_a_program_that_runs(seed):
+    rng, steps = np.random.default_rng(seed), usable_steps()
+    chosen = [steps[k] for k in rng.integers(0, len(steps), 40)]
+    sources = rng.integers(0, 4, (40, 3)).tolist()
+    program = build_program(list(zip(chosen, sources, strict=True)), seed=seed)
+    assert program.n_ops > 20
+    program(*program.inputs)
+
+
 @pytest.mark.parametrize("ops", [["expp"], [3], ["argmax"], []])
 def test_ops_that_cannot_be_used_are_refused(ops):
     with pytest.raises(ArgumentError, match="expected"):
