@@ -7,12 +7,20 @@ numerically; every mistake is an `Erratum`, with a figure that shows it. The com
 
 from __future__ import annotations
 
-from tensorgrad.verify.chapters import logistic
+from tensorgrad.verify.chapters import (
+    activations,
+    hidden_layer,
+    logistic,
+)
 from tensorgrad.verify.records import Claim, Erratum
 
 __all__ = ["CLAIMS", "ERRATA"]
 
-_CHAPTERS = (logistic,)
+_CHAPTERS = (
+    logistic,
+    hidden_layer,
+    activations,
+)
 
 CLAIMS: tuple[Claim, ...] = tuple(c for chapter in _CHAPTERS for c in chapter.CLAIMS)
 ERRATA: tuple[Erratum, ...] = tuple(e for chapter in _CHAPTERS for e in chapter.ERRATA)
