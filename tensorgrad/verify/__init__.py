@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from tensorgrad.verify.chapters import (
     activations,
+    example,
     hidden_layer,
     logistic,
+    logistic_listing,
 )
 from tensorgrad.verify.records import Claim, Erratum
 
@@ -18,8 +20,10 @@ __all__ = ["CLAIMS", "ERRATA"]
 
 _CHAPTERS = (
     logistic,
+    logistic_listing,
     hidden_layer,
     activations,
+    example,
 )
 
 CLAIMS: tuple[Claim, ...] = tuple(c for chapter in _CHAPTERS for c in chapter.CLAIMS)

@@ -279,32 +279,6 @@ def _gradient_of_sum(case: Regression) -> Array:
     return total
 
 
-def _divided_by_features(case: Regression) -> tuple[Array, float]:
-    """Return the gradient as the listing has it."""
-    m = case.x.shape[0]
-    dz = sigmoid(case.w.T @ case.x + case.b)[0] - case.y
-    return case.x @ dz.T / m, float(dz.sum()) / m
-
-
-def measure_divisor(rng: np.random.Generator) -> Evidence:
-    """Measure the gradient divided by the number of features."""
-    wide = draw_regression(30, 569, int(rng.integers(2**32)))
-    square = draw_regression(7, 7, int(rng.integers(2**32)))
-    errors = []
-    for case in (wide, square):
-        _, dw, _ = logistic.cost_function(case.x, case.y, case.w, case.b)
-        errors.append((distance(_divided_by_features(case)[0], dw), dw))
-    factor = float(
-        np.linalg.norm(_divided_by_features(wide)[0]) / np.linalg.norm(errors[0][1])
-    )
-    return Evidence(
-        f"with m = 30 features and n = 569 examples the gradient is {factor:.2f} times "
-        "the right one",
-        shown=errors[0][0],
-        hidden=errors[1][0],
-    )
-
-
 ERRATA = (
     Erratum(
         id="sum-log-loss",
@@ -316,22 +290,5 @@ ERRATA = (
         invisible="for a single example",
         measure=measure_sum,
         claim="mean-not-sum",
-    ),
-    Erratum(
-        id="feature-divisor",
-        section="1.1.1",
-        kind="listing",
-        printed=(
-            r"dw and db are divided by m, the number of features: "
-            r"$\frac{1}{m} x (a - y)^T$"
-        ),
-        right=r"$\frac{1}{n} x (a - y)^T$, n being the number of examples",
-        why=(
-            "The cost is a mean over examples. Descent still goes downhill, with another "
-            "learning rate, so that only a comparison of gradients notices."
-        ),
-        invisible="with as many features as examples",
-        measure=measure_divisor,
-        claim="logistic-gradient",
     ),
 )
