@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from tensorgrad.verify.chapters import (
     activations,
+    deep,
+    deep_listing,
     example,
     hidden_layer,
     logistic,
@@ -24,6 +26,8 @@ _CHAPTERS = (
     hidden_layer,
     activations,
     example,
+    deep,
+    deep_listing,
 )
 
 CLAIMS: tuple[Claim, ...] = tuple(c for chapter in _CHAPTERS for c in chapter.CLAIMS)

@@ -415,7 +415,7 @@ ERRATA = (
         kind="formula",
         printed=(
             "The diagram labels the column of $a^{[1]}$ as layer 2, and draws the output "
-            "layer with several nodes"
+            "layer with several nodes; the diagram of section 3 labels it so again"
         ),
         right=(
             "$a^{[1]}$ belongs to layer 1, as the text below the diagram says; layer 2 "
