@@ -15,6 +15,7 @@ from tensorgrad.verify.chapters import (
     hidden_layer,
     logistic,
     logistic_listing,
+    sets,
 )
 from tensorgrad.verify.records import Claim, Erratum
 
@@ -28,6 +29,7 @@ _CHAPTERS = (
     example,
     deep,
     deep_listing,
+    sets,
 )
 
 CLAIMS: tuple[Claim, ...] = tuple(c for chapter in _CHAPTERS for c in chapter.CLAIMS)
