@@ -46,8 +46,11 @@ This page was made by the command that you can run yourself:
 tensorgrad verify --count {count} --seed {seed}
 ```
 
-**{summary}.** The worst relative error is the largest distance of two of the
-opinions, in norm, in all cases.
+**{summary}.**
+
+The worst relative error is the largest distance of two of the opinions, in norm, in all
+cases. It is 1 where no digit is left, which the claims on rounding allow: their bound is
+set for each case.
 """
 
 

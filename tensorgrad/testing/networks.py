@@ -29,6 +29,7 @@ __all__ = [
     "activate",
     "average_loss",
     "draw_mlp",
+    "leaves",
     "network_graph",
 ]
 

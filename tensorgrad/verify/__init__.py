@@ -11,10 +11,14 @@ from tensorgrad.verify.chapters import (
     activations,
     deep,
     deep_listing,
+    dropout_listing,
     example,
     hidden_layer,
     logistic,
     logistic_listing,
+    minibatch,
+    regularisation,
+    remarks,
     sets,
 )
 from tensorgrad.verify.records import Claim, Erratum
@@ -30,6 +34,10 @@ _CHAPTERS = (
     deep,
     deep_listing,
     sets,
+    regularisation,
+    dropout_listing,
+    remarks,
+    minibatch,
 )
 
 CLAIMS: tuple[Claim, ...] = tuple(c for chapter in _CHAPTERS for c in chapter.CLAIMS)

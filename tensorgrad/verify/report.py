@@ -74,6 +74,7 @@ def _claim(found: Settled) -> dict[str, Any]:
         "statement": claim.statement,
         "cases": found.cases,
         "worst_relative_error": _finite(found.worst),
+        "worst_by_bound": _finite(found.worst_by_bound),
         "verdict": found.verdict,
         "expected": claim.expected,
         "settled": found.is_settled,

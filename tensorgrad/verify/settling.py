@@ -35,6 +35,8 @@ class Settled:
         How many were compared.
     worst : float
         The largest relative error of the right form.
+    worst_by_bound : float
+        The largest error in units of the bound of its case: above 1 it contradicts.
     off, should_be_off : int
         In how many cases the printed form was wrong, and in how many it is not said to
         be right by accident.
@@ -49,6 +51,7 @@ class Settled:
     claim: Claim
     cases: int = 0
     worst: float = 0.0
+    worst_by_bound: float = 0.0
     off: int = 0
     should_be_off: int = 0
     verdict: Verdict = "unsettled"
@@ -129,6 +132,10 @@ def _make_trial(found: Settled) -> Callable[[Any], None]:
         if not failed:
             found.cases += 1
             found.worst = max(found.worst, *(error for error, _ in errors))
+            shares = [
+                error / opinion.bound for error, opinion in errors if opinion.bound
+            ]
+            found.worst_by_bound = max(found.worst_by_bound, *shares, 0.0)
         for error, opinion in errors:
             if not error <= opinion.bound:
                 failed = True

@@ -66,3 +66,7 @@ def test_every_corrected_claim_has_its_erratum():
 def test_parts_stand_in_the_order_of_the_notes(parts):
     sections = [tuple(map(int, part.section.split("."))) for part in parts]
     assert sections == sorted(sections)
+
+
+def test_every_chapter_of_the_notes_is_covered():
+    assert {part.section[0] for part in CLAIMS} == set("1234567")

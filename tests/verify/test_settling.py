@@ -126,6 +126,7 @@ def test_worst_error_is_that_of_the_worst_case():
 
     found = settle(make(nearly, cases=st.integers(0, 100)), count=200, seed_=0)
     assert found.worst == pytest.approx(1e-13, rel=0.02)
+    assert found.worst_by_bound == pytest.approx(1e-4, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,10 @@ def _show(findings: Any, report: ModuleType) -> None:
             )
         say()
     facts(
-        worst="the largest relative distance of two opinions in norm",
+        worst=(
+            "the largest relative distance of two opinions in norm; 1 where no digit is "
+            "left, which the claims on rounding allow"
+        ),
         result=report.summary(findings),
     )
 

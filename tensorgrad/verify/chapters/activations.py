@@ -183,7 +183,8 @@ tails = st.floats(-40.0, 40.0, allow_nan=False)
 def exact_slope(name: str, z: Any) -> Array:
     """Return σ' or tanh' to full relative accuracy, from e to a negative power."""
     e = np.exp(-np.abs(np.asarray(z)) * (2.0 if name == "tanh" else 1.0))
-    return (4.0 if name == "tanh" else 1.0) * e / (1.0 + e) ** 2
+    exact: Array = (4.0 if name == "tanh" else 1.0) * e / (1.0 + e) ** 2
+    return exact
 
 
 def compare_tail(name: str, z: float) -> Iterator[Opinions]:

@@ -80,21 +80,23 @@ def compare_far(case: Network) -> Iterator[Opinions]:
     bounds = gradient_bounds(case)
     for kind in ("w", "b"):
         for l in case.layers:
-            size = np.linalg.norm(by_step[kind][l])
-            allowed = ORDERS * np.linalg.norm(bounds[kind][l]) / max(size, 1e-300)
+            size = float(np.linalg.norm(by_step[kind][l]))
+            allowed = (
+                ORDERS * float(np.linalg.norm(bounds[kind][l])) / max(size, 1e-300)
+            )
             yield Opinions(
                 f"d{kind}{l}",
                 by_hand[kind][l],
                 by_graph[kind][l],
                 by_step[kind][l],
-                bound=ROUNDING + float(allowed),
+                bound=ROUNDING + allowed,
             )
 
 
 def compare_head(head: str, loss: str, z: Array) -> Iterator[Opinions]:
     """Compare δ of the last layer for a head and a loss."""
     rng = np.random.default_rng(z.size)
-    y = targets(rng, *z.shape, loss)
+    y = targets(rng, z.shape[0], z.shape[1], loss)
     yield from _head_against_others(head, loss, z, y, output_delta(loss, head, z, y))
 
 
@@ -110,7 +112,7 @@ def _head_against_others(
 
 def compare_weighted(z: Array) -> Iterator[Opinions]:
     """Compare (Σ y) a - y where the targets of an example do not add to 1."""
-    y = np.random.default_rng(z.size).uniform(0.1, 2.0, z.shape)
+    y = np.asarray(np.random.default_rng(z.size).uniform(0.1, 2.0, z.shape))
     by_hand = y.sum(axis=0) * softmax(z) - y
     yield from _head_against_others("softmax", "cross_entropy", z, y, by_hand)
 

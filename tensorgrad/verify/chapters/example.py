@@ -377,7 +377,7 @@ def measure_pair(rng: np.random.Generator) -> Evidence:
 def measure_name(rng: np.random.Generator) -> Evidence:
     """Measure a loop that passes a name nobody has set."""
 
-    def step(x: Array) -> Array:
+    def step(x: Array) -> Any:
         return np.tanh(X)  # type: ignore[name-defined]  # noqa: F821  # the mistake
 
     share = share_raising(NameError, lambda k: step(rng.normal(size=3)))

@@ -69,10 +69,9 @@ def compare_pairs(case: Data) -> Iterator[Opinions]:
     whole = np.sort(case.x[0])
     by_hand = partition.partition(case.x, case.y, rng=case.seed)
     engine = split(case.x.T, case.y.T, rng=case.seed)
-    for name, x, y in (
-        ("by hand", *(np.concatenate([p[i] for p in by_hand], axis=1) for i in (0, 1))),
-        ("engine", *(np.concatenate([p[i] for p in engine]).T for i in (0, 1))),
-    ):
+    columns = [np.concatenate([p[i] for p in by_hand], axis=1) for i in (0, 1)]
+    rows = [np.concatenate([p[i] for p in engine]).T for i in (0, 1)]
+    for name, (x, y) in (("by hand", columns), ("engine", rows)):
         yield Opinions(f"x {name}", whole, numerical=np.sort(x[0]))
         yield Opinions(f"y {name}", 3.0 * x[0] - x[1], numerical=y[0])
     yield Opinions(
@@ -271,7 +270,8 @@ def _headings(train: Array, dev: Array, epsilon: float) -> Array:
     high_bias = near & (dev > 10 * epsilon)
     both = (train > 10 * epsilon) & (dev - train > epsilon)
     neither = (train < epsilon) & (dev < epsilon)
-    return np.sum([high_variance, high_bias, both, neither], axis=0)
+    counts: Array = np.sum([high_variance, high_bias, both, neither], axis=0)
+    return counts
 
 
 def measure_gaps(rng: np.random.Generator) -> Evidence:
