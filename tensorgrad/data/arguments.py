@@ -12,7 +12,9 @@ import numpy as np
 from tensorgrad._typing import Array, Rng
 from tensorgrad.errors import ArgumentError, DataError, ShapeError, explain
 
-__all__ = ["check_count", "check_pair", "make_generator", "nearest"]
+from .rows import Rows, as_rows
+
+__all__ = ["check_arrays", "check_count", "check_pair", "make_generator", "nearest"]
 
 
 def make_generator(caller: str, rng: Rng) -> np.random.Generator:
@@ -49,13 +51,9 @@ def check_count(caller: str, name: str, value: Any, least: int = 1) -> int:
     return count
 
 
-def check_pair(caller: str, x: Any, y: Any) -> tuple[Array, Array]:
-    """Return `x` and `y` as arrays with one row per example, without copying.
-
-    A memory-mapped array comes back as an ndarray over the same map: a subclass
-    would follow the rows into every batch.
-    """
-    x, y = np.asarray(x), np.asarray(y)
+def check_pair(caller: str, x: Any, y: Any) -> tuple[Rows, Rows]:
+    """Return `x` and `y` as rows, one for each example, without copying or reading."""
+    x, y = as_rows(caller, "x", x), as_rows(caller, "y", y)
     if x.ndim == 0 or y.ndim == 0 or x.shape[0] != y.shape[0]:
         raise ShapeError(
             explain(
@@ -76,6 +74,26 @@ def check_pair(caller: str, x: Any, y: Any) -> tuple[Array, Array]:
             )
         )
     return x, y
+
+
+def check_arrays(caller: str, x: Any, y: Any) -> tuple[Array, Array]:
+    """Return `x` and `y` as arrays, for what picks rows in any order.
+
+    A memory-mapped array comes back as an ndarray over the same map: a subclass
+    would follow the rows into every result.
+    """
+    pair = check_pair(caller, x, y)
+    for name, rows in zip("xy", pair, strict=True):
+        if not isinstance(rows, np.ndarray):
+            raise ArgumentError(
+                explain(
+                    caller,
+                    f"{name} is a {type(rows).__name__}, which gives slices only",
+                    "an array, or a .npy file, of which rows are picked",
+                    "Read it into an array first, x[:], if it fits into memory",
+                )
+            )
+    return np.asarray(pair[0]), np.asarray(pair[1])
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

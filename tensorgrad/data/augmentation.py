@@ -1,9 +1,10 @@
-"""Enlarge a data set by transformed copies of its examples."""
+"""Augmentation: transformed examples of the training set, made batch by batch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,12 +12,122 @@ import numpy as np
 from tensorgrad._typing import Array, Rng
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, explain
 
-from .arguments import check_count, check_pair, make_generator
+from .arguments import check_arrays, check_count, check_pair, make_generator
+from .batches import minibatches
+from .rows import Rows
 
-__all__ = ["augment", "flip", "noise", "shift"]
+__all__ = ["Augmented", "Mix", "augment", "flip", "mix", "noise", "shift"]
 
-Transform: TypeAlias = Callable[[Array, np.random.Generator], Array]
-"""A function of examples and a generator that returns examples of the same shape."""
+Function: TypeAlias = Callable[[Array, np.random.Generator], Array]
+Transform: TypeAlias = "Function | Mix"
+"""A function of examples and a generator that returns examples of the same shape, or
+`Mix`, which changes labels as well."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Augmented:
+    """Training data whose batches are transformed as they are made.
+
+    `tg.train.fit` takes it in place of the pair (x, y). Each example is seen once in an
+    epoch, transformed anew every time; the data themselves stay as they are.
+
+    Attributes
+    ----------
+    x, y : array_like, or rows on disk
+    transforms : tuple
+    shape : tuple of int or None
+        Of one example, as the transforms see it.
+    seed : int
+        Where the transforms draw from, together with the number of the epoch and of the
+        batch: a training that is taken up again sees the same examples.
+
+    Examples
+    --------
+    >>> from tensorgrad.data import augment, noise
+    >>> data = augment(np.zeros((5, 2)), np.arange(5), noise(0.1))
+    >>> [len(y) for _, y in data.minibatches(2)]
+    [2, 2, 1]
+    """
+
+    x: Rows
+    y: Rows
+    transforms: tuple[Transform, ...]
+    shape: tuple[int, ...] | None
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def transformed(
+        self, x: Array, y: Array, epoch: int = 0, batch: int = 0
+    ) -> tuple[Array, Array]:
+        """Return a batch with every transform applied, in order.
+
+        Parameters
+        ----------
+        x, y : ndarray
+            Not changed.
+        epoch, batch : int
+            Their numbers, which the transforms draw by.
+
+        Returns
+        -------
+        x, y : ndarray, shapes and dtype of x kept
+        """
+        rng = np.random.default_rng([self.seed, epoch, batch])
+        examples = _as_images(x, self.shape)
+        for transform in self.transforms:
+            if isinstance(transform, Mix):
+                examples, y = transform(examples, y, rng)
+            else:
+                examples = _apply(transform, examples, rng)
+        # Where nothing is new, x itself comes back; what is written must not be it.
+        return np.ascontiguousarray(examples).reshape(x.shape).view(), y.view()
+
+    def minibatches(
+        self, batch_size: int, rng: Rng | None = None, epoch: int = 0
+    ) -> Iterator[tuple[Array, Array]]:
+        """Yield transformed batches, every example exactly once.
+
+        Parameters
+        ----------
+        batch_size : int, examples per batch
+        rng : seed, Generator or None
+            Of the order, as in `tg.data.minibatches`.
+        epoch : int
+            Another one gives other transformed examples.
+
+        Yields
+        ------
+        x, y : ndarray
+        """
+        for k, (x, y) in enumerate(minibatches(self.x, self.y, batch_size, rng)):
+            yield self.transformed(x, y, epoch, k)
+
+    def enlarged(self, copies: int = 1) -> tuple[Array, Array]:
+        """Return the examples, followed by transformed copies, all in memory.
+
+        Parameters
+        ----------
+        copies : int
+            Transformed copies of every example.
+
+        Returns
+        -------
+        x, y : ndarray, shape ((copies + 1) * examples, …)
+
+        Raises
+        ------
+        ArgumentError
+            If `copies` is no positive integer, or the data cannot be read as a whole.
+        """
+        x, y = check_arrays("augment", self.x, self.y)
+        n_copies = check_count("augment", "copies", copies)
+        parts = [(x, y), *(self.transformed(x, y, epoch=k) for k in range(n_copies))]
+        return (
+            np.concatenate([part[0] for part in parts]),
+            np.concatenate([part[1] for part in parts]),
+        )
 
 
 def augment(
@@ -24,46 +135,45 @@ def augment(
     y: Any,
     *transforms: Transform,
     shape: tuple[int, ...] | None = None,
-    copies: int = 1,
     rng: Rng = 0,
-) -> tuple[Array, Array]:
-    """Return the examples, followed by transformed copies with the same labels.
+) -> Augmented:
+    """Return training data whose batches are transformed as they are made.
 
     Parameters
     ----------
-    x : array_like, shape (examples, …)
-    y : array_like, shape (examples, …)
-        Repeated as it is: a transform must not change the class.
+    x : array_like, or rows on disk, shape (examples, …)
+    y : likewise, shape (examples, …)
+        Kept as it is, but for `mix`: a transform must not change the class.
     *transforms : callable
-        ``transform(examples, rng) -> examples``, applied one after the other to every
-        copy. `shift`, `flip` and `noise` make such functions.
+        ``transform(examples, rng) -> examples``, applied one after the other. `shift`,
+        `flip`, `noise` and `mix` make such functions.
     shape : tuple of int, optional
         Shape of one example, such as ``(8, 8)``, when rows of `x` are images laid out
-        row by row: transforms see (examples, 8, 8), the result has rows again.
-    copies : int
-        Transformed copies of every example.
+        row by row: transforms see (examples, 8, 8), batches have rows again.
     rng : int or numpy.random.Generator
-        Seed or generator that the transforms draw from.
+        Seed, or a generator to draw one from.
 
     Returns
     -------
-    x : ndarray, shape ((copies + 1) * examples, …)
-    y : ndarray, shape ((copies + 1) * examples, …)
+    Augmented
+        For `tg.train.fit`; or take ``.minibatches(…)`` or ``.enlarged(…)`` of it.
 
     Raises
     ------
     ArgumentError
-        If there is no transform, or `copies` or `rng` is unusable.
+        If there is no transform, or `rng` is unusable.
     ShapeError
-        If `x` and `y` differ in length, rows do not fill `shape`, or a transform
-        changes the shape.
+        If `x` and `y` differ in length, rows do not fill `shape`, or a transform changes
+        the shape.
     DTypeError
-        If a transform changes the dtype.
+        If a transform changes the dtype, or cannot work on it.
+    DataError
+        If there are no examples.
 
     Notes
     -----
     Augment the training part only, after `split`: copies of one example in two parts
-    make the test error look better than it is. Memory is that of the result.
+    make the test error look better than it is. Memory is that of a batch.
 
     References
     ----------
@@ -71,14 +181,16 @@ def augment(
 
     Examples
     --------
-    >>> from tensorgrad.data import augment, load, noise, shift
-    >>> x, y = load("digits")
-    >>> x2, y2 = augment(x, y, shift(1), noise(0.5), shape=(8, 8), copies=2)
-    >>> x2.shape, y2.shape, bool((x2[:1797] == x).all())
-    ((5391, 64), (5391,), True)
+    >>> import tensorgrad as tg
+    >>> train, dev, test = tg.data.split(*tg.data.load("digits"))
+    >>> data = augment(*train, shift(1), noise(0.5), shape=(8, 8))
+    >>> model = tg.nn.mlp([64, 10], ["softmax"], rng=0)
+    >>> history = tg.train.fit(model, data, dev, epochs=1, progress=False)
+    >>> x, y = data.enlarged(copies=2)
+    >>> len(train[0]), x.shape, bool((x[:1078] == train[0]).all())
+    (1078, (3234, 64), True)
     """
     x, y = check_pair("augment", x, y)
-    copies = check_count("augment", "copies", copies)
     generator = make_generator("augment", rng)
     if not transforms:
         raise ArgumentError(
@@ -86,20 +198,102 @@ def augment(
                 "augment",
                 "there is no transform",
                 "at least one",
-                "Pass shift(1), flip() or noise(0.1) after y",
+                "Pass shift(1), flip(), noise(0.1) or mix(0.2) after y",
             )
         )
-    examples = _as_images(x, shape)
-    parts = [x]
-    for _ in range(copies):
-        copy = examples
-        for transform in transforms:
-            copy = _apply(transform, copy, generator)
-        parts.append(copy.reshape(x.shape))
-    return np.concatenate(parts), np.concatenate([y] * (copies + 1))
+    for transform in transforms:
+        if not callable(transform):
+            raise ArgumentError(
+                explain(
+                    "augment",
+                    f"{transform!r} as a transform",
+                    "a function of (examples, rng)",
+                    "Pass shift(1), flip(), noise(0.1) or mix(0.2) after y",
+                )
+            )
+    _check_shape(x.shape, shape)
+    seed = int(generator.integers(2**63))
+    augmented = Augmented(x, y, transforms, shape, seed)
+    # What does not suit the data shows with the first example, before any training.
+    augmented.transformed(np.asarray(x[0:1]), np.asarray(y[0:1]))
+    return augmented
 
 
-def shift(max_pixels: int, *, fill: float = 0.0) -> Transform:
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Mixed pairs of examples, and their labels in the same proportion; see `mix`."""
+
+    alpha: float
+
+    def __call__(
+        self, examples: Array, y: Array, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """Return mixed examples and labels, in the dtypes of both."""
+        for name, values in (("examples", examples), ("labels", y)):
+            if not np.issubdtype(values.dtype, np.floating):
+                raise DTypeError(
+                    explain(
+                        "mix",
+                        f"{name} of dtype {values.dtype}",
+                        "floating-point numbers, of which means are taken",
+                        "Make class numbers one-hot: np.eye(n_classes)[y]",
+                    )
+                )
+        n = len(examples)
+        share, other = rng.beta(self.alpha, self.alpha, n), rng.permutation(n)
+        return _mean(examples, other, share), _mean(y, other, share)
+
+
+def mix(alpha: float = 0.2) -> Mix:
+    """Return a transform that mixes pairs of examples, and their labels likewise.
+
+    Parameters
+    ----------
+    alpha : float
+        The share of the first is drawn from the beta distribution of (alpha, alpha):
+        small values leave most examples nearly as they are.
+
+    Returns
+    -------
+    Mix
+        Needs labels in floating point: one-hot rows, 0.0 and 1.0, or numbers.
+
+    Raises
+    ------
+    ArgumentError
+        If `alpha` is not a positive, finite number.
+
+    References
+    ----------
+    H. Zhang, M. Cisse, Y. Dauphin, D. Lopez-Paz, *mixup: beyond empirical risk
+    minimization*, ICLR 2018.
+
+    Examples
+    --------
+    >>> x, y = np.array([[0.0], [1.0]]), np.eye(2)
+    >>> mixed, labels = mix(1.0)(x, y, np.random.default_rng(0))
+    >>> bool(np.allclose(labels.sum(axis=1), 1)), bool(np.allclose(mixed[:, 0], labels[:, 1]))
+    (True, True)
+    """
+    if not 0.0 < alpha < math.inf:
+        raise ArgumentError(
+            explain(
+                "mix",
+                f"alpha is {alpha!r}",
+                "a positive, finite number",
+                "Pass for example mix(0.2)",
+            )
+        )
+    return Mix(alpha)
+
+
+def _mean(values: Array, other: Array, share: Array) -> Array:
+    weights = share.astype(values.dtype).reshape(-1, *(1,) * (values.ndim - 1))
+    mean: Array = weights * values + (1 - weights) * values[other]
+    return mean
+
+
+def shift(max_pixels: int, *, fill: float = 0.0) -> Function:
     """Return a transform that moves each image by whole pixels, never by none.
 
     Parameters
@@ -149,7 +343,7 @@ def shift(max_pixels: int, *, fill: float = 0.0) -> Transform:
     return move
 
 
-def flip(direction: str = "horizontal", *, probability: float = 1.0) -> Transform:
+def flip(direction: str = "horizontal", *, probability: float = 1.0) -> Function:
     """Return a transform that mirrors images.
 
     Parameters
@@ -210,7 +404,7 @@ def flip(direction: str = "horizontal", *, probability: float = 1.0) -> Transfor
     return mirror
 
 
-def noise(scale: float) -> Transform:
+def noise(scale: float) -> Function:
     """Return a transform that adds Gaussian noise to every value.
 
     Parameters
@@ -264,21 +458,22 @@ def noise(scale: float) -> Transform:
 
 
 def _as_images(x: Array, shape: tuple[int, ...] | None) -> Array:
-    if shape is None:
-        return x
-    if math.prod(shape) != math.prod(x.shape[1:]):
+    return x if shape is None else x.reshape(x.shape[0], *shape)
+
+
+def _check_shape(whole: tuple[int, ...], shape: tuple[int, ...] | None) -> None:
+    if shape is not None and math.prod(shape) != math.prod(whole[1:]):
         raise ShapeError(
             explain(
                 "augment",
-                f"shape is {shape} and x has shape {x.shape}",
-                f"{math.prod(x.shape[1:])} values in an example, not {math.prod(shape)}",
+                f"shape is {shape} and x has shape {whole}",
+                f"{math.prod(whole[1:])} values in an example, not {math.prod(shape)}",
                 "Pass the height and width of one image",
             )
         )
-    return x.reshape(x.shape[0], *shape)
 
 
-def _apply(transform: Transform, examples: Array, rng: np.random.Generator) -> Array:
+def _apply(transform: Function, examples: Array, rng: np.random.Generator) -> Array:
     out = np.asarray(transform(examples, rng))
     name = getattr(transform, "__name__", type(transform).__name__)
     if out.shape != examples.shape:

@@ -12,7 +12,7 @@ import numpy as np
 from tensorgrad._typing import Array, Rng
 from tensorgrad.errors import ArgumentError, DataError, ShapeError, explain
 
-from .arguments import check_pair, make_generator
+from .arguments import check_arrays, make_generator
 
 __all__ = ["split"]
 
@@ -92,7 +92,7 @@ def split(
     >>> len(train[0]), len(dev[0]), len(test[0])
     (1078, 360, 359)
     """
-    x, y = check_pair("split", x, y)
+    x, y = check_arrays("split", x, y)
     n = x.shape[0]
     if n < 3:
         raise DataError(

@@ -77,14 +77,14 @@ class Standardise(Module):
         return {"kind": "standardise", "features": self.mean.size, "dtype": dtype}
 
 
-def learn_scaling(model: Module, x: Array) -> Standardise:
+def learn_scaling(model: Module, x: Any) -> Standardise:
     """Return mean and spread of training data, to become ``model.scaling``.
 
     Parameters
     ----------
     model : Module
         One that applies ``scaling``, as Sequential does.
-    x : array, shape (examples, features)
+    x : array, or rows on disk, shape (examples, features)
 
     Returns
     -------
@@ -123,7 +123,7 @@ def learn_scaling(model: Module, x: Array) -> Standardise:
     return Standardise(mean.astype(dtype), scale.astype(dtype))
 
 
-def moments(x: Array) -> tuple[Array, Array]:
+def moments(x: Any) -> tuple[Array, Array]:
     """Return mean and standard deviation of each feature, in two passes over chunks."""
     chunks = [slice(i, i + CHUNK_ROWS) for i in range(0, len(x), CHUNK_ROWS)]
     with np.errstate(over="ignore", invalid="ignore"):
@@ -138,7 +138,7 @@ def moments(x: Array) -> tuple[Array, Array]:
     return mean, np.where(scale <= ROUNDING * np.abs(mean), 1.0, scale)
 
 
-def _moments(x: Array, chunks: list[slice], unit: Array) -> tuple[Array, Array]:
+def _moments(x: Any, chunks: list[slice], unit: Array) -> tuple[Array, Array]:
     n = len(x)
     mean = sum(np.add.reduce(x[rows] / unit, axis=0) for rows in chunks) / n
     squares = sum(

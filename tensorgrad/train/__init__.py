@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from tensorgrad.train.checkpoint import Checkpoint
 from tensorgrad.train.diagnosis import Diagnosis, diagnose
 from tensorgrad.train.evaluation import error_rate, evaluate, predict
 from tensorgrad.train.fitting import fit
 from tensorgrad.train.history import History
+from tensorgrad.train.stopping import EarlyStopping
 from tensorgrad.train.sweep import SweepResult, sweep
 
 __all__ = [
+    "Checkpoint",
     "Diagnosis",
+    "EarlyStopping",
     "History",
     "SweepResult",
     "diagnose",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tensorgrad._typing import Array
 from tensorgrad.core.modes import no_grad
 from tensorgrad.core.tensor import as_value
+from tensorgrad.data.rows import Rows, slices
 from tensorgrad.errors import ArgumentError, explain
 from tensorgrad.nn.module import Module
 from tensorgrad.train.precision import in_dtype, model_dtype
@@ -19,12 +21,21 @@ __all__ = ["error_rate", "evaluate", "predict"]
 BATCH_ROWS = 4096
 
 
-def outputs(model: Module, x: Array) -> Array:
+def outputs(model: Module, x: Rows) -> Array:
     """Return what the model gives for each example, dropout off."""
+    return np.concatenate([as_value(a) for _, a in output_chunks(model, x)])
+
+
+def output_chunks(model: Module, x: Rows) -> Iterator[tuple[slice, Any]]:
+    """Yield what the model gives for some thousands of examples at a time.
+
+    As it comes from the model: a loss may be computed from the logits behind it.
+    """
     dtype = model_dtype(model)
-    chunks = (x[start : start + BATCH_ROWS] for start in range(0, len(x), BATCH_ROWS))
-    with no_grad():
-        return np.concatenate([as_value(model(in_dtype(c, dtype))) for c in chunks])
+    for rows in slices(len(x), BATCH_ROWS):
+        with no_grad():
+            a = model(in_dtype(np.asarray(x[rows]), dtype))
+        yield rows, a
 
 
 def predict(model: Module, x: Any) -> Array:
@@ -103,12 +114,15 @@ def error_rate(model: Module, x: Any, y: Any) -> float:
     0.25
     """
     x, y = check_examples("error_rate", x, y)
-    a = outputs(model, x)
-    return rate_of(model, a, y)
+    n_wrong = sum(
+        count_wrong(model, as_value(a), np.asarray(y[rows]))
+        for rows, a in output_chunks(model, x)
+    )
+    return n_wrong / len(x)
 
 
-def rate_of(model: Module, a: Array, y: Array) -> float:
-    """Return the error rate of outputs."""
+def count_wrong(model: Module, a: Array, y: Array) -> int:
+    """Return how many of the outputs belong to another class than the label."""
     if not is_classifier(model):
         raise ArgumentError(
             explain(
@@ -127,7 +141,7 @@ def rate_of(model: Module, a: Array, y: Array) -> float:
             predicted.shape
         )
     wrong = predicted != truth
-    return float(wrong.any(axis=1).mean() if wrong.ndim == 2 else wrong.mean())
+    return int((wrong.any(axis=1) if wrong.ndim == 2 else wrong).sum())
 
 
 def is_classifier(model: Module) -> bool:
@@ -163,14 +177,13 @@ def evaluate(
     x, y = check_examples("evaluate", x, y)
     compute, name = choose_loss(model, loss)
     dtype = model_dtype(model)
-    total = 0.0
-    parts = []
-    with no_grad():
-        for start in range(0, len(x), BATCH_ROWS):
-            rows = slice(start, start + BATCH_ROWS)
-            a = model(in_dtype(x[rows], dtype))
-            labels = fit_labels("evaluate", in_dtype(y[rows], dtype), name, a.shape[1:])
+    total, n_wrong = 0.0, 0
+    is_counted = is_classifier(model)
+    for rows, a in output_chunks(model, x):
+        given = np.asarray(y[rows])
+        labels = fit_labels("evaluate", in_dtype(given, dtype), name, a.shape[1:])
+        with no_grad():
             total += float(as_value(compute(a, labels))) * len(labels)
-            parts.append(as_value(a))
-    rate = rate_of(model, np.concatenate(parts), y) if is_classifier(model) else None
-    return total / len(x), rate
+        if is_counted:
+            n_wrong += count_wrong(model, as_value(a), given)
+    return total / len(x), n_wrong / len(x) if is_counted else None

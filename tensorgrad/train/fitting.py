@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf, isfinite
+from collections.abc import Callable
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,22 @@ import numpy as np
 
 from tensorgrad._typing import Array, Rng
 from tensorgrad.core.modes import no_grad
-from tensorgrad.core.tensor import Tensor, as_value
-from tensorgrad.data import minibatches
-from tensorgrad.errors import ArgumentError, GraphError, ShapeError, explain
+from tensorgrad.data.augmentation import Augmented
+from tensorgrad.data.rows import Rows
+from tensorgrad.errors import ArgumentError, explain
 from tensorgrad.nn.module import Module
-from tensorgrad.nn.penalty import l2_penalty
 from tensorgrad.nn.scaling import learn_scaling
 from tensorgrad.optim import Adam
+from tensorgrad.train.checkpoint import Checkpoint, as_checkpoint, make_writer
+from tensorgrad.train.epoch import Plan, run_epoch
 from tensorgrad.train.evaluation import evaluate
 from tensorgrad.train.history import History
 from tensorgrad.train.job import Job
-from tensorgrad.train.precision import (
-    in_dtype,
-    model_dtype,
-    warn_of_wide_cost,
-    warn_of_wide_data,
-)
+from tensorgrad.train.precision import model_dtype, warn_of_wide_data
 from tensorgrad.train.progress import make_progress
 from tensorgrad.train.settings import BATCH_SIZE, EPOCHS, LEARNING_RATE
-from tensorgrad.train.targets import Loss, check_examples, choose_loss, fit_labels
+from tensorgrad.train.stopping import EarlyStopping, as_stopping
+from tensorgrad.train.targets import Loss, check_examples, choose_loss, label_rows
 from tensorgrad.train.threads import blas_threads, choose_threads, limited_threads
 
 __all__ = ["fit"]
@@ -39,7 +37,7 @@ __all__ = ["fit"]
 # size: a fixed signature
 def fit(
     model: Module,
-    train: tuple[Any, Any],
+    train: tuple[Any, Any] | Augmented,
     dev: tuple[Any, Any] | None = None,
     *,
     loss: str | Loss | None = None,
@@ -48,8 +46,8 @@ def fit(
     batch_size: int = BATCH_SIZE,
     lam: float = 0.0,
     standardise: bool = False,
-    early_stopping: int | None = None,
-    checkpoint: str | Path | None = None,
+    early_stopping: int | EarlyStopping | None = None,
+    checkpoint: str | Path | Checkpoint | None = None,
     rng: Rng = 0,
     progress: bool = True,
     compile: str | bool = "auto",  # noqa: A002  # fixed signature
@@ -62,8 +60,10 @@ def fit(
         Its parameters get new values and keep their identity.
     train, dev : tuple (x, y)
         x of shape (examples, features), y of shape (examples,) or (examples, outputs).
-        A memory-mapped x is read a batch at a time. Floats wider than the model's are
-        converted, with a warning.
+        Each is an array; a memory-mapped one, a path to a ``.npy`` file or a folder of
+        them, or an object with a length and slices is read a block at a time, and
+        memory does not grow with it. Floats wider than the model's are converted, with
+        a warning. ``train`` may be what `tg.data.augment` returns.
     loss : str or callable, optional
         "cross_entropy", "log_loss", "mse", or a function of (prediction, labels). By
         default the head decides.
@@ -77,12 +77,13 @@ def fit(
     standardise : bool
         Learn each feature's mean and spread on the training part; the model applies
         them to whatever it gets, and they are saved with it.
-    early_stopping : int, epochs, optional
+    early_stopping : int, epochs, or EarlyStopping, optional
         Stop when the dev loss has not fallen for so many epochs, and give the model the
-        parameters of the best epoch. Needs ``dev``.
-    checkpoint : path, optional
-        Written after each epoch, atomically. If it exists, training goes on from it,
-        bit for bit as if it had not stopped, on as many BLAS threads as it began with.
+        parameters of the best epoch, bit for bit. Needs ``dev``.
+    checkpoint : path or Checkpoint, optional
+        Written after each epoch and every minute within it, atomically. If it exists,
+        training goes on from it, bit for bit as if it had not stopped, on as many BLAS
+        threads as it began with.
     rng : seed or Generator
         Order of the examples, and dropout.
     progress : bool
@@ -126,12 +127,16 @@ def fit(
     >>> tg.train.error_rate(model, *test) < 0.1
     True
     """
-    _check_arguments(epochs, batch_size, lam, early_stopping, dev, compile)
+    stopping = as_stopping(early_stopping)
+    saving = as_checkpoint(checkpoint)
+    _check_arguments(epochs, batch_size, lam, stopping, dev, compile)
     _check_optimizer(optimizer)
     compute, loss_name = choose_loss(model, loss)
-    x, y = _check_pair("fit", model, train, loss_name)
+    augmented = train if isinstance(train, Augmented) else None
+    pair: Any = train if augmented is None else (augmented.x, augmented.y)
+    x, y, form = _check_pair("fit", model, pair, loss_name)
     if dev is not None:
-        dev = _check_pair("fit: dev", model, dev, loss_name)
+        dev = _check_pair("fit: dev", model, dev, loss_name)[:2]
     dtype = model_dtype(model)
     warn_of_wide_data(dtype, x=x, y=y)
     scaling = learn_scaling(model, x) if standardise else None
@@ -142,15 +147,18 @@ def fit(
         "lam": float(lam),
         "loss": loss_name,
         "standardise": bool(standardise),
+        "augmented": None if augmented is None else augmented.seed,
     }
     job.threads = choose_threads(_largest_product(model, batch_size), blas_threads())
-    file = None if checkpoint is None else Path(checkpoint)
+    file = None if saving is None else Path(saving.path)
     if file is not None and file.exists():
         job.restore(file)
     # From here on the model changes: whatever can be refused has been.
     if scaling is not None:
         model.scaling = scaling  # type: ignore[attr-defined]  # learn_scaling looked
-    plan = Plan(x, y, compute, lam, batch_size, dtype)
+    plan = Plan(x, y, form, compute, lam, batch_size, dtype, augmented)
+    write = _nothing if file is None else partial(job.store, file)
+    every_s = inf if saving is None else saving.every_s
     with (
         limited_threads(job.threads),
         make_progress(epochs, enabled=progress) as report,
@@ -158,96 +166,39 @@ def fit(
         if job.threads is not None:
             report.note(f"BLAS threads: {job.threads}")
         for epoch in range(len(job.history.train_loss), epochs):
-            if _is_done(job.history, early_stopping):
+            if stopping is not None and stopping.is_over(job.history):
                 break
-            _run_epoch(job, plan)
+            run_epoch(job, plan, make_writer(every_s, write))
             if dev is not None:
-                _measure(job, dev, loss, keeps_best=early_stopping is not None)
+                _measure(job, dev, loss, stopping)
             report.update(epoch + 1, _figures(job.history, lam))
-            if file is not None:
-                job.store(file)
+            write()
     job.finish()
     job.history.stopped_early = len(job.history.train_loss) < epochs
     return job.history
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one epoch goes through."""
-
-    x: Array
-    y: Array
-    loss: Loss
-    lam: float
-    batch_size: int
-    dtype: np.dtype[Any]
-
-
-def _run_epoch(job: Job, plan: Plan) -> None:
-    """Update the parameters once for each mini-batch."""
-    model = job.model
-    n = len(plan.x)
-    before = job.arrays()
-    total = 0.0
-    is_first = not job.history.train_loss
-    for x, y in minibatches(plan.x, plan.y, plan.batch_size, rng=job.shuffler):
-        x, y = in_dtype(x, plan.dtype), in_dtype(y, plan.dtype)  # noqa: PLW2901
-        # Read-only arrays that own their data need no guard in the graph.
-        x.flags.writeable = y.flags.writeable = False
-        cost = plan.loss(model(x, rng=job.dropper), y)
-        if plan.lam:
-            cost = cost + l2_penalty(model, plan.lam, n)
-        value = _checked_cost(cost)
-        if not isfinite(value):
-            job.assign(before)
-            raise _diverged(value, len(job.history.train_loss))
-        if is_first:
-            warn_of_wide_cost(cost, plan.dtype)
-            is_first = False
-        total += value * len(x)
-        job.step(cost)
-    job.history.train_loss.append(total / n)
-
-
-def _checked_cost(cost: Any) -> float:
-    """Return the value of the cost, or say why it cannot be minimised."""
-    if not isinstance(cost, Tensor) or cost.shape != ():
-        came = f"shape {cost.shape}" if hasattr(cost, "shape") else repr(cost)
-        raise ShapeError(
-            explain(
-                "fit",
-                f"the loss returned a {type(cost).__name__} of {came}",
-                "one number, computed from the prediction: a Tensor of shape ()",
-                "Average over the examples, and use tg's functions or NumPy's",
-            )
-        )
-    return float(as_value(cost))
-
-
-def _diverged(value: float, epoch: int) -> GraphError:
-    return GraphError(
-        explain(
-            "fit",
-            f"the cost became {value} in epoch {epoch + 1}",
-            "a finite cost; the parameters are those before the epoch",
-            "Lower the learning rate, clip gradients, or standardise the features",
-        )
-    )
+def _nothing() -> None:
+    """Write no checkpoint."""
 
 
 def _measure(
-    job: Job, dev: tuple[Any, Any], loss: str | Loss | None, *, keeps_best: bool
+    job: Job,
+    dev: tuple[Any, Any],
+    loss: str | Loss | None,
+    stopping: EarlyStopping | None,
 ) -> None:
     """Measure the dev set, and keep the parameters if they are the best so far."""
     history = job.history
     value, rate = evaluate(job.model, *dev, loss=loss)
-    is_best = value < min(history.dev_loss, default=inf)
+    is_best = stopping is not None and stopping.is_better(value, history)
     history.dev_loss.append(value)
     if rate is not None:
         history.dev_error.append(rate)
-    if keeps_best and is_best:
+    if is_best:
         job.best = job.arrays()
         history.best_epoch = len(history.dev_loss) - 1
+        history.best_step = job.n_steps
 
 
 def _figures(history: History, lam: float) -> dict[str, float]:
@@ -260,16 +211,10 @@ def _figures(history: History, lam: float) -> dict[str, float]:
     return figures
 
 
-def _is_done(history: History, patience: int | None) -> bool:
-    if patience is None or not history.dev_loss:
-        return False
-    return len(history.dev_loss) - 1 - history.best_epoch >= patience
-
-
 def _check_pair(
     caller: str, model: Module, pair: Any, loss_name: str | None
-) -> tuple[Array, Array]:
-    """Return examples, and labels as the loss wants them for the model's outputs."""
+) -> tuple[Rows, Rows, Callable[[Array], Array]]:
+    """Return examples, labels, and what makes a batch of these fit the loss."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         came = f"a {type(pair).__name__}"
         raise ArgumentError(
@@ -280,8 +225,8 @@ def _check_pair(
     x, y = check_examples(caller, *pair)
     # The shape of an output is found by computing one.
     with no_grad():
-        shape = model(x[:1]).shape[1:]
-    return x, fit_labels(caller, y, loss_name, shape)
+        shape = model(np.asarray(x[:1])).shape[1:]
+    return x, *label_rows(caller, y, loss_name, shape)
 
 
 def _largest_product(model: Module, batch_size: int) -> int:
@@ -294,7 +239,7 @@ def _check_arguments(
     epochs: int,
     batch_size: int,
     lam: float,
-    patience: int | None,
+    stopping: EarlyStopping | None,
     dev: Any,
     compiled: Any,
 ) -> None:
@@ -307,12 +252,7 @@ def _check_arguments(
         ),
         (_is_number(lam), f"lam={lam!r}", "a finite number of at least 0"),
         (
-            patience is None or _is_count(patience, 1),
-            f"early_stopping={patience!r}",
-            "an integer of at least 1, or None",
-        ),
-        (
-            patience is None or dev is not None,
+            stopping is None or dev is not None,
             "early_stopping without a dev set",
             "data to stop by: dev=(x, y)",
         ),

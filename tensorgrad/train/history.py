@@ -24,6 +24,8 @@ class History:
         Fraction of the dev set that is misclassified; empty for regression.
     best_epoch : int
         The epoch, counted from 0, whose parameters the model has now.
+    best_step : int
+        How many steps of the optimiser led to them.
     stopped_early : bool
         Whether early stopping ended the training.
     state : dict
@@ -40,6 +42,7 @@ class History:
     dev_loss: list[float] = field(default_factory=list)
     dev_error: list[float] = field(default_factory=list)
     best_epoch: int = -1
+    best_step: int = 0
     stopped_early: bool = False
     state: dict[str, Any] = field(default_factory=dict)
 

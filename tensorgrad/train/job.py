@@ -20,7 +20,7 @@ from tensorgrad.tree import assign, flatten, unflatten
 
 __all__ = ["Job"]
 
-_FORMAT = "tensorgrad training 1"
+_FORMAT = "tensorgrad training 2"
 _FIGURES = ("train_loss", "dev_loss", "dev_error")
 
 
@@ -34,8 +34,11 @@ class Job:
     __slots__ = (
         "best",
         "dropper",
+        "epoch_start",
         "history",
         "model",
+        "n_done",
+        "n_steps",
         "named",
         "optimizer",
         "params",
@@ -43,6 +46,7 @@ class Job:
         "shuffler",
         "state",
         "threads",
+        "total",
     )
 
     def __init__(self, model: Module, optimizer: Any, rng: Rng) -> None:
@@ -57,6 +61,12 @@ class Job:
         self.best: dict[str, Array] | None = None
         self.settings: dict[str, Any] = {}
         self.threads: int | None = None
+        self.n_steps = 0
+        # Of the epoch under way: steps done, the sum of their costs, and where the
+        # shuffler stood when it began, from which its order can be had again.
+        self.n_done = 0
+        self.total = 0.0
+        self.epoch_start: dict[str, Any] | None = None
 
     def arrays(self) -> dict[str, Array]:
         """Return the parameters' values by path; they are never written: no copies."""
@@ -75,6 +85,24 @@ class Job:
         for t, value in zip(self.named.values(), flatten(new)[0], strict=True):
             assign(t, value)
 
+    def begin_epoch(self) -> None:
+        """Note where the shuffler stands, or put it back there to go on."""
+        if self.epoch_start is None:
+            self.epoch_start = dict(self.shuffler.bit_generator.state)
+        else:
+            self.shuffler.bit_generator.state = self.epoch_start
+
+    def count(self, value: float, n_examples: int) -> None:
+        """Note a step and its cost."""
+        self.n_done += 1
+        self.n_steps += 1
+        self.total += value * n_examples
+
+    def end_epoch(self, n: int) -> None:
+        """Put the mean cost of the epoch into the history."""
+        self.history.train_loss.append(self.total / n)
+        self.n_done, self.total, self.epoch_start = 0, 0.0, None
+
     def finish(self) -> None:
         """Give the model the best parameters, if any were kept, and fill the history."""
         history = self.history
@@ -82,11 +110,12 @@ class Job:
             self.assign(self.best)
         else:
             history.best_epoch = len(history.train_loss) - 1
+            history.best_step = self.n_steps
         history.state = {"optimizer": self.state, **self._generators()}
 
     def _generators(self) -> dict[str, str]:
         return {
-            name: json.dumps(getattr(self, name).bit_generator.state)
+            name: _as_json(getattr(self, name).bit_generator.state)
             for name in ("shuffler", "dropper")
         }
 
@@ -107,6 +136,11 @@ class Job:
             "settings": self.settings,
             "threads": self.threads,
             "best_epoch": history.best_epoch,
+            "best_step": history.best_step,
+            "n_steps": self.n_steps,
+            "n_done": self.n_done,
+            "total": self.total,
+            "epoch_start": _as_json(self.epoch_start),
             **self._generators(),
         }
         save(path, tree, metadata)
@@ -146,6 +180,10 @@ class Job:
         for name in _FIGURES:
             setattr(self.history, name, parts["history"][name].tolist())
         self.history.best_epoch = metadata["best_epoch"]
+        self.history.best_step = metadata["best_step"]
+        self.n_steps, self.n_done = metadata["n_steps"], metadata["n_done"]
+        self.total = metadata["total"]
+        self.epoch_start = json.loads(metadata["epoch_start"])
         self.threads = metadata["threads"]
 
     def _check(
@@ -181,6 +219,11 @@ class Job:
                     "Use the same ones, or remove the file to start afresh",
                 )
             )
+
+
+def _as_json(state: Any) -> str:
+    """Write the state of a generator; some kinds hold arrays of integers."""
+    return json.dumps(state, default=np.ndarray.tolist)
 
 
 def _parts(arrays: dict[str, Array]) -> dict[str, dict[str, Array]]:

@@ -12,6 +12,7 @@ from tensorgrad.core.aval import Aval
 from tensorgrad.core.graph import ancestors
 from tensorgrad.core.node import AnyNode
 from tensorgrad.core.tensor import Tensor
+from tensorgrad.data.rows import Rows
 from tensorgrad.errors import explain
 from tensorgrad.nn.module import Module
 
@@ -55,7 +56,7 @@ def in_dtype(values: Array, dtype: np.dtype[Any]) -> Array:
     return values.astype(dtype) if is_wider(values.dtype, dtype) else values
 
 
-def warn_of_wide_data(dtype: np.dtype[Any], **arrays: Array) -> None:
+def warn_of_wide_data(dtype: np.dtype[Any], **arrays: Rows) -> None:
     """Say which data are converted because they would widen the model."""
     wide = [f"{k} of {a.dtype}" for k, a in arrays.items() if is_wider(a.dtype, dtype)]
     if wide:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tensorgrad._typing import Array
+from tensorgrad.data.rows import CHUNK_ROWS, Rows, as_rows, lies_on_disk, slices
 from tensorgrad.errors import ArgumentError, DataError, ShapeError, explain
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.losses import cross_entropy, log_loss, mse
@@ -21,10 +22,10 @@ LOSSES: dict[str, Loss] = {
     "log_loss": log_loss,
     "mse": mse,
 }
-_BY_HEAD = {"softmax": "cross_entropy", "sigmoid": "log_loss", "linear": "mse"}
+ONE_HOT_SLACK = 1e-3
+"""How far mixed labels in half precision may miss a sum of 1 by rounding."""
 
-CHUNK_ROWS = 65_536
-"""Rows checked at a time, so that a memory-mapped file is not read whole."""
+_BY_HEAD = {"softmax": "cross_entropy", "sigmoid": "log_loss", "linear": "mse"}
 
 
 def choose_loss(model: Module, loss: str | Loss | None) -> tuple[Loss, str | None]:
@@ -60,8 +61,8 @@ def choose_loss(model: Module, loss: str | Loss | None) -> tuple[Loss, str | Non
     return LOSSES[loss], loss
 
 
-def check_examples(caller: str, x: Any, y: Any = None) -> tuple[Array, Any]:
-    """Return arrays of examples after checking sizes and finiteness.
+def check_examples(caller: str, x: Any, y: Any = None) -> tuple[Rows, Any]:
+    """Return rows of examples after checking sizes and finiteness.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def check_examples(caller: str, x: Any, y: Any = None) -> tuple[Array, Any]:
         If x has no rows, x or y are no numbers, or hold NaN or infinity; the message
         names the first one.
     """
-    x = np.asanyarray(x)
+    x = as_rows(caller, "x", x)
     if x.ndim < 2:
         raise ShapeError(
             explain(
@@ -97,7 +98,7 @@ def check_examples(caller: str, x: Any, y: Any = None) -> tuple[Array, Any]:
     _check_finite(caller, "x", x)
     if y is None:
         return x, None
-    y = np.asanyarray(y)
+    y = as_rows(caller, "y", y)
     if y.ndim == 0 or len(y) != len(x):
         raise ShapeError(
             explain(
@@ -120,11 +121,11 @@ def check_examples(caller: str, x: Any, y: Any = None) -> tuple[Array, Any]:
     return x, y
 
 
-def _check_finite(caller: str, name: str, values: Array) -> None:
+def _check_finite(caller: str, name: str, values: Rows) -> None:
     if values.dtype.kind != "f":
         return
-    for start in range(0, len(values), CHUNK_ROWS):
-        chunk = values[start : start + CHUNK_ROWS]
+    for rows in slices(len(values), CHUNK_ROWS):
+        start, chunk = rows.start, values[rows]
         bad = ~np.isfinite(chunk)
         if bad.any():
             spot = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -141,10 +142,41 @@ def _check_finite(caller: str, name: str, values: Array) -> None:
             )
 
 
+def label_rows(
+    caller: str, y: Rows, loss_name: str | None, shape: tuple[int, ...]
+) -> tuple[Rows, Callable[[Array], Array]]:
+    """Check all labels, and return them with what makes a batch of them fit the loss.
+
+    Labels in memory are brought into that form at once. Those on disk are looked at
+    piece by piece, and each batch of them is brought into it as it is read.
+    """
+    if isinstance(y, np.ndarray) and not lies_on_disk(y):
+        return fit_labels(caller, np.asarray(y), loss_name, shape), _as_is
+
+    def form(batch: Array) -> Array:
+        return fit_labels(caller, batch, loss_name, shape)
+
+    for rows in slices(len(y)):
+        form(np.asarray(y[rows]))
+    return y, form
+
+
+def _as_is(batch: Array) -> Array:
+    return batch
+
+
 def fit_labels(
     caller: str, y: Array, loss_name: str | None, shape: tuple[int, ...]
 ) -> Array:
-    """Return labels in the form that the loss wants for outputs of this row shape."""
+    """Return labels in the form that the loss wants for outputs of this row shape.
+
+    Raises
+    ------
+    ShapeError
+        If there is no label for each output.
+    DataError
+        If a label is outside of the classes, or one-hot rows do not add to 1.
+    """
     if loss_name is None:
         return y
     n_outputs = shape[-1] if shape else 1
@@ -162,22 +194,32 @@ def fit_labels(
                 "Use a softmax head for classes numbered from 0, or one-hot labels",
             )
         )
-    if loss_name == "log_loss" and y.size and (y.min() < 0 or y.max() > 1):
+    if loss_name == "log_loss":
+        _check_binary(caller, y)
+    return y
+
+
+def _check_binary(caller: str, y: Array) -> None:
+    wrong = (y != 0) & (y != 1)
+    if wrong.any():
+        spot = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise DataError(
             explain(
                 caller,
-                f"labels from {y.min()} to {y.max()} for a sigmoid head",
+                f"the label {y[spot]} in row {spot[0]} for a sigmoid head "
+                f"({int(wrong.sum())} labels that are neither 0 nor 1)",
                 "labels 0 and 1",
-                "Use a softmax head for more classes, or code the labels as 0 and 1",
+                "Code the two classes as 0 and 1, use a softmax head for more of them, or "
+                "a loss of your own for probabilities",
             )
         )
-    return y
 
 
 def _class_labels(caller: str, y: Array, n_classes: int) -> Array:
     if y.ndim == 2 and y.shape[1] == 1 and n_classes > 1:
         y = y[:, 0]
     if y.ndim == 2:
+        _check_one_hot(caller, y, n_classes)
         return y
     if y.dtype.kind == "f" and (y == np.floor(y)).all():
         y = y.astype(np.int64)
@@ -200,3 +242,28 @@ def _class_labels(caller: str, y: Array, n_classes: int) -> Array:
             )
         )
     return y
+
+
+def _check_one_hot(caller: str, y: Array, n_classes: int) -> None:
+    """Refuse rows that are no probabilities of the classes."""
+    if y.shape[1] != n_classes:
+        raise ShapeError(
+            explain(
+                caller,
+                f"one-hot labels of shape {y.shape} for a head with {n_classes} classes",
+                f"{n_classes} columns",
+                "Make the last layer as wide as the number of classes",
+            )
+        )
+    wrong = (np.abs(y.sum(axis=1) - 1) > ONE_HOT_SLACK) | (y < 0).any(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            explain(
+                caller,
+                f"one-hot labels of which row {row} is {y[row].tolist()} "
+                f"({int(wrong.sum())} such rows)",
+                "rows that add to 1, with no negative entry",
+                "Number the classes instead, or divide the rows by their sums",
+            )
+        )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorgrad.data import augment, flip, load, noise, shift
+from tensorgrad.data import augment, flip, load, minibatches, mix, noise, shift
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
 
 SHAPES = st.tuples(st.integers(1, 5), st.integers(3, 7), st.integers(3, 7))
@@ -27,37 +27,37 @@ def frozen_digits():
 @given(copies=st.integers(1, 4), seed=st.integers(0, 99))
 def test_originals_come_first_and_unchanged(copies, seed):
     x, y = frozen_digits()
-    enlarged, _ = augment(x, y, shift(1), shape=(8, 8), copies=copies, rng=seed)
+    enlarged, _ = augment(x, y, shift(1), shape=(8, 8), rng=seed).enlarged(copies)
     np.testing.assert_array_equal(enlarged[:100], x)
 
 
 @given(copies=st.integers(1, 4))
 def test_labels_repeat_with_the_copies(copies):
     x, y = frozen_digits()
-    _, labels = augment(x, y, noise(0.1), copies=copies)
+    _, labels = augment(x, y, noise(0.1)).enlarged(copies)
     np.testing.assert_array_equal(labels, np.tile(y, copies + 1))
 
 
 def test_rows_come_back_as_rows():
     x, y = frozen_digits()
-    assert augment(x, y, flip(), shape=(8, 8))[0].shape == (200, 64)
+    assert augment(x, y, flip(), shape=(8, 8)).enlarged()[0].shape == (200, 64)
 
 
 def test_transforms_apply_one_after_the_other():
     x, y = frozen_digits()
-    twice, _ = augment(x, y, flip(), flip(), shape=(8, 8))
+    twice, _ = augment(x, y, flip(), flip(), shape=(8, 8)).enlarged()
     np.testing.assert_array_equal(twice[100:], x)
 
 
 def test_same_seed_gives_the_same_copies():
     x, y = frozen_digits()
-    first, _ = augment(x, y, noise(1.0), rng=2)
-    np.testing.assert_array_equal(first, augment(x, y, noise(1.0), rng=2)[0])
+    first, second = (augment(x, y, noise(1.0), rng=2).enlarged()[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_copies_differ_from_each_other():
     x, y = frozen_digits()
-    enlarged, _ = augment(x, y, noise(1.0), copies=2)
+    enlarged, _ = augment(x, y, noise(1.0)).enlarged(copies=2)
     assert (enlarged[100:200] != enlarged[200:]).all()
 
 
@@ -156,11 +156,11 @@ def test_no_transform_is_refused():
 @pytest.mark.parametrize("copies", [0, -1, 1.5])
 def test_bad_number_of_copies_is_refused(copies):
     with pytest.raises(ArgumentError, match="augment: copies is"):
-        augment(np.zeros((3, 2)), np.zeros(3), noise(1.0), copies=copies)
+        augment(np.zeros((3, 2)), np.zeros(3), noise(1.0)).enlarged(copies)
 
 
 def test_transform_that_changes_the_shape_is_refused():
-    with pytest.raises(ShapeError, match=r"transform crop made shape \(3, 1\)"):
+    with pytest.raises(ShapeError, match=r"transform crop made shape \(1, 1\)"):
         augment(np.zeros((3, 2)), np.zeros(3), crop)
 
 
@@ -203,3 +203,79 @@ def test_bad_direction_is_refused():
 def test_bad_reach_is_refused(max_pixels):
     with pytest.raises(ArgumentError, match="shift: max_pixels is"):
         shift(max_pixels)
+
+
+# ------------------------------------------------------------------------------ batches
+
+
+def test_batches_are_transformed_and_keep_their_labels():
+    x, y = frozen_digits()
+    data = augment(x, y, flip(), shape=(8, 8))
+    plain = list(minibatches(x, y, 32, 5))
+    for (rows, labels), (expected, same) in zip(
+        data.minibatches(32, 5), plain, strict=True
+    ):
+        mirrored = expected.reshape(-1, 8, 8)[:, :, ::-1].reshape(-1, 64)
+        np.testing.assert_array_equal(rows, mirrored)
+        np.testing.assert_array_equal(labels, same)
+
+
+def test_nothing_is_transformed_before_it_is_asked_for():
+    calls = []
+
+    def count(examples, rng):
+        calls.append(len(examples))
+        return examples
+
+    batches = augment(*frozen_digits(), count).minibatches(40)
+    assert calls == [1]  # the trial with the first example
+    next(batches)
+    assert calls == [1, 40]
+
+
+def test_epochs_and_batches_draw_differently_and_seeds_repeat():
+    x, y = np.zeros((4, 3)), np.zeros(4)
+    data = augment(x, y, noise(1.0), rng=3)
+    drawn = [data.transformed(x, y, epoch, k)[0] for epoch in (0, 1) for k in (0, 1)]
+    assert len({part.tobytes() for part in drawn}) == 4
+    again = augment(x, y, noise(1.0), rng=3).transformed(x, y, 1, 1)[0]
+    np.testing.assert_array_equal(again, drawn[3])
+
+
+def test_data_stay_as_they_are():
+    x, y = load("digits")
+    before = x.copy()
+    list(augment(x, y, noise(1.0), flip(), shape=(8, 8)).minibatches(100))
+    np.testing.assert_array_equal(x, before)
+
+
+@given(seed=st.integers(0, 99), alpha=st.floats(0.1, 5))
+def test_mixed_labels_are_in_the_proportion_of_the_examples(seed, alpha):
+    rng = np.random.default_rng(seed)
+    y = np.eye(3)[rng.integers(0, 3, 20)]
+    x = np.concatenate([y, 2 * y], axis=1)
+    mixed, labels = mix(alpha)(x, y, rng)
+    np.testing.assert_allclose(mixed, np.concatenate([labels, 2 * labels], axis=1))
+    np.testing.assert_allclose(labels.sum(axis=1), 1)
+
+
+def test_mixing_keeps_single_precision():
+    x, y = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
+    mixed, labels = mix()(x, y, np.random.default_rng(0))
+    assert (mixed.dtype, labels.dtype) == (np.float32, np.float32)
+
+
+def test_mixing_of_class_numbers_is_refused_before_any_batch():
+    with pytest.raises(DTypeError, match=r"labels of dtype int64.*one-hot"):
+        augment(*frozen_digits(), mix())
+
+
+@pytest.mark.parametrize("alpha", [0, -1.0, float("nan"), float("inf")])
+def test_bad_alpha_is_refused(alpha):
+    with pytest.raises(ArgumentError, match="mix: alpha is"):
+        mix(alpha)
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(ArgumentError, match="'flip' as a transform"):
+        augment(*frozen_digits(), "flip")

@@ -100,9 +100,10 @@ def test_memory_is_flat_from_step_to_step():
 
 @pytest.mark.parametrize("standardise", [False, True])
 def test_memory_of_an_epoch_does_not_grow_with_the_file(tmp_path, standardise):
-    """Of x, chunks of 65,536 rows are the largest pieces that are ever in memory."""
+    """Of x, the 16 MiB that are shuffled are the largest piece that is ever in memory."""
     peaks = []
-    for n in (140_000, 350_000):
+    # Both files are larger than what is read and shuffled at once.
+    for n in (600_000, 810_000):
         path = tmp_path / f"{n}.npy"
         np.save(path, np.random.default_rng(0).standard_normal((n, 8)))
         x, y = np.load(path, mmap_mode="r"), np.zeros(n, dtype=np.uint8)
