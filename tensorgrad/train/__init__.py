@@ -7,6 +7,7 @@ from tensorgrad.train.diagnosis import Diagnosis, diagnose
 from tensorgrad.train.evaluation import error_rate, evaluate, predict
 from tensorgrad.train.fitting import fit
 from tensorgrad.train.history import History
+from tensorgrad.train.signals import LayerSignal, Signals, signals
 from tensorgrad.train.stopping import EarlyStopping
 from tensorgrad.train.sweep import SweepResult, sweep
 
@@ -15,11 +16,14 @@ __all__ = [
     "Diagnosis",
     "EarlyStopping",
     "History",
+    "LayerSignal",
+    "Signals",
     "SweepResult",
     "diagnose",
     "error_rate",
     "evaluate",
     "fit",
     "predict",
+    "signals",
     "sweep",
 ]

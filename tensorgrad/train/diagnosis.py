@@ -32,6 +32,11 @@ class Diagnosis:
     high_variance: bool
     advice: str
 
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to mend: the end of the notes' loop."""
+        return not (self.high_bias or self.high_variance)
+
     def __str__(self) -> str:
         return (
             f"bias {'high' if self.high_bias else 'low'}, "
@@ -53,17 +58,17 @@ def diagnose(
     dev_error: float,
     *,
     tolerance: float = 0.02,
-    best_error: float = 0.0,
+    bayes_error: float = 0.0,
 ) -> Diagnosis:
     """Tell high bias and high variance from two error rates.
 
     Parameters
     ----------
     train_error, dev_error : float, in [0, 1]
-    tolerance : float
+    tolerance : float, in [0, 1]
         A gap up to this one is no reason to act.
-    best_error : float, in [0, 1]
-        What the best possible classifier reaches (Bayes error).
+    bayes_error : float, in [0, 1]
+        What the best possible classifier reaches; the notes assume 0.
 
     Returns
     -------
@@ -72,14 +77,18 @@ def diagnose(
     Raises
     ------
     ArgumentError
-        If an error rate is not between 0 and 1.
+        If an argument is not between 0 and 1.
 
     Notes
     -----
-    Bias is high if ``train_error - best_error > tolerance``, variance if
+    Bias is high if ``train_error - bayes_error > tolerance``, variance if
     ``dev_error - train_error > tolerance``. The notes compare with ε and 10ε, which
     leaves every training error between them undecided, and call any dev error above
     the training error high variance.
+
+    The loop of the notes is: diagnose, do what ``advice`` says first, train again, until
+    ``is_done``. Bias is measured from the Bayes error, below which no training leads: a
+    loop that measured it from 0 would not end where that is above the tolerance.
 
     References
     ----------
@@ -89,11 +98,14 @@ def diagnose(
     --------
     >>> print(diagnose(0.15, 0.16))
     bias high, variance low. A bigger network, longer training, or another architecture.
+    >>> diagnose(0.15, 0.16, bayes_error=0.14).is_done
+    True
     """
     named = {
         "train_error": train_error,
         "dev_error": dev_error,
-        "best_error": best_error,
+        "bayes_error": bayes_error,
+        "tolerance": tolerance,
     }
     for name, value in named.items():
         if not 0 <= value <= 1:
@@ -101,10 +113,10 @@ def diagnose(
                 explain(
                     "diagnose",
                     f"{name}={value}",
-                    "an error rate between 0 and 1",
+                    "a number between 0 and 1",
                     "Divide a percentage by 100; an accuracy a is the error 1 - a",
                 )
             )
-    high_bias = train_error - best_error > tolerance
+    high_bias = train_error - bayes_error > tolerance
     high_variance = dev_error - train_error > tolerance
     return Diagnosis(high_bias, high_variance, _ADVICE[high_bias, high_variance])

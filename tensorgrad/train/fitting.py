@@ -30,7 +30,7 @@ from tensorgrad.train.stopping import EarlyStopping, as_stopping
 from tensorgrad.train.targets import Loss, check_examples, choose_loss, label_rows
 from tensorgrad.train.threads import blas_threads, choose_threads, limited_threads
 
-__all__ = ["fit"]
+__all__ = ["check_part", "fit"]
 
 
 # size: the design fixes the signature, and each argument is documented
@@ -134,9 +134,9 @@ def fit(
     compute, loss_name = choose_loss(model, loss)
     augmented = train if isinstance(train, Augmented) else None
     pair: Any = train if augmented is None else (augmented.x, augmented.y)
-    x, y, form = _check_pair("fit", model, pair, loss_name)
+    x, y, form = check_part("fit", model, pair, loss_name)
     if dev is not None:
-        dev = _check_pair("fit: dev", model, dev, loss_name)[:2]
+        dev = check_part("fit: dev", model, dev, loss_name)[:2]
     dtype = model_dtype(model)
     warn_of_wide_data(dtype, x=x, y=y)
     scaling = learn_scaling(model, x) if standardise else None
@@ -211,7 +211,7 @@ def _figures(history: History, lam: float) -> dict[str, float]:
     return figures
 
 
-def _check_pair(
+def check_part(
     caller: str, model: Module, pair: Any, loss_name: str | None
 ) -> tuple[Rows, Rows, Callable[[Array], Array]]:
     """Return examples, labels, and what makes a batch of these fit the loss."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
+import numpy as np
+
+from tensorgrad.data.augmentation import Augmented
 from tensorgrad.errors import ArgumentError, explain
 from tensorgrad.nn.module import Module
 from tensorgrad.train.evaluation import evaluate
-from tensorgrad.train.fitting import fit
+from tensorgrad.train.fitting import check_part, fit
+from tensorgrad.train.progress import make_progress
+from tensorgrad.train.targets import choose_loss
 
 __all__ = ["SweepResult", "sweep"]
 
@@ -22,12 +28,15 @@ class SweepResult:
     Attributes
     ----------
     lams : tuple of float
+        Increasing, from 0.
     train_scores, dev_scores : tuple of float
         Error rate for each λ; the loss for a regression.
     best_lam : float
-        The λ with the lowest dev score; the larger one in a tie.
+        The λ with the lowest dev score, the largest of them in a tie.
     model : Module
-        Trained with the best λ.
+        Trained with it.
+    test_score : float or None
+        Of that model alone; None without a test set.
     """
 
     lams: tuple[float, ...]
@@ -35,6 +44,7 @@ class SweepResult:
     dev_scores: tuple[float, ...]
     best_lam: float
     model: Module
+    test_score: float | None = None
 
     def __str__(self) -> str:
         rows = [f"{'lambda':>10}  {'train':>8}  {'dev':>8}"]
@@ -43,14 +53,17 @@ class SweepResult:
         ):
             mark = "  <- best" if lam == self.best_lam else ""
             rows.append(f"{lam:>10.4g}  {train:>8.4f}  {dev:>8.4f}{mark}")
+        if self.test_score is not None:
+            rows.append(f"test score of the best: {self.test_score:.4f}")
         return "\n".join(rows)
 
 
 def sweep(
     model: Module,
-    train: tuple[Any, Any],
+    train: Any,
     dev: tuple[Any, Any],
-    lams: Sequence[float],
+    lams: Iterable[float],
+    test: tuple[Any, Any] | None = None,
     **options: Any,
 ) -> SweepResult:
     """Train a copy of the model for each λ and choose the best by the dev set.
@@ -60,9 +73,14 @@ def sweep(
     model : Module
         Where each training starts; it is left as it is.
     train, dev : tuple (x, y)
-    lams : sequence of float
+        Trained on, and chosen by. As `fit` takes them.
+    lams : iterable of float
+        Each at least 0. 0, no penalty, takes part in any case: a penalty that helps is
+        better than none.
+    test : tuple (x, y), optional
+        Looked at once, for the model that was chosen.
     **options
-        Passed to `fit`.
+        Passed to `fit`. ``progress`` also shows the λ.
 
     Returns
     -------
@@ -71,42 +89,93 @@ def sweep(
     Raises
     ------
     ArgumentError
-        If there is no λ.
+        If there is no λ, one is negative or not finite, or an option is not for a sweep;
+        before any training.
+    DataError, ShapeError
+        As `fit`, and for the test set, before any training.
+
+    Notes
+    -----
+    The rule: the lowest dev score (error rate, or loss for a regression); in a tie, the
+    largest λ, which has the smallest weights. The dev score of the chosen model is the
+    least of several, hence too low on average; that is what the test set is for.
 
     References
     ----------
-    Notes, section 5, steps i to v. The test set is for the chosen model alone.
+    Notes, section 5, steps i to vi, which name no rule and leave λ = 0 out.
 
     Examples
     --------
     >>> import tensorgrad as tg
     >>> train, dev, test = tg.data.split(*tg.data.load("breast_cancer"))
     >>> model = tg.nn.mlp([30, 1], ["sigmoid"], rng=0)
-    >>> found = sweep(model, train, dev, [0.0, 1.0], epochs=5, standardise=True,
+    >>> found = sweep(model, train, dev, [0.1, 1.0], test, epochs=5, standardise=True,
     ...               progress=False)
-    >>> len(found.dev_scores)
-    2
+    >>> found.lams, found.test_score < 0.2
+    ((0.0, 0.1, 1.0), True)
     """
-    if not lams:
-        raise ArgumentError(
-            explain("sweep", "no lam", "at least one", "Try lams=[0, 0.1, 1, 10]")
-        )
-    models = []
-    train_scores: list[float] = []
-    dev_scores: list[float] = []
-    for lam in lams:
-        candidate = copy.deepcopy(model)
-        fit(candidate, train, dev, lam=lam, **options)
-        loss = options.get("loss")
-        for scores, part in ((train_scores, train), (dev_scores, dev)):
-            value, rate = evaluate(candidate, *part, loss=loss)
-            scores.append(value if rate is None else rate)
-        models.append(candidate)
-    best = min(range(len(lams)), key=lambda i: (dev_scores[i], -lams[i]))
+    candidates = _checked(lams, options)
+    loss = options.get("loss")
+    measured = [train if not isinstance(train, Augmented) else (train.x, train.y), dev]
+    _, loss_name = choose_loss(model, loss)
+    for name, part in zip(("train", "dev", "test"), [*measured, test], strict=True):
+        if part is not None:
+            # What cannot be measured is refused before anything is trained.
+            check_part(f"sweep: {name}", model, part, loss_name)
+    shown = options.get("progress", True)
+    models, scores = [], []
+    with make_progress(len(candidates), enabled=shown, unit="lambda") as report:
+        for k, lam in enumerate(candidates, start=1):
+            candidate = copy.deepcopy(model)
+            fit(candidate, train, dev, **{**options, "lam": lam, "progress": False})
+            models.append(candidate)
+            scores.append([_score(candidate, part, loss) for part in measured])
+            report.update(
+                k, {"lambda": lam, "train": scores[-1][0], "dev": scores[-1][1]}
+            )
+    best = max(range(len(models)), key=lambda i: (-scores[i][1], candidates[i]))
     return SweepResult(
-        tuple(lams),
-        tuple(train_scores),
-        tuple(dev_scores),
-        lams[best],
-        models[best],
+        lams=candidates,
+        train_scores=tuple(score[0] for score in scores),
+        dev_scores=tuple(score[1] for score in scores),
+        best_lam=candidates[best],
+        model=models[best],
+        test_score=None if test is None else _score(models[best], test, loss),
     )
+
+
+def _score(model: Module, part: tuple[Any, Any], loss: Any) -> float:
+    """Return the error rate, or the loss of a regression."""
+    value, rate = evaluate(model, *part, loss=loss)
+    return value if rate is None else rate
+
+
+def _checked(lams: Iterable[float], options: dict[str, Any]) -> tuple[float, ...]:
+    """Return the candidates, 0 among them, each once and in order."""
+    given = list(lams)
+    for lam in given:
+        is_number = isinstance(lam, (int, float, np.integer, np.floating))
+        if not is_number or not 0 <= lam < inf:
+            raise ArgumentError(
+                explain(
+                    "sweep",
+                    f"lams with {lam!r}",
+                    "finite numbers of at least 0",
+                    "A negative penalty would reward large weights: leave it out",
+                )
+            )
+    if not given:
+        raise ArgumentError(
+            explain("sweep", "no lam", "at least one", "Try lams=[0.1, 1, 10]")
+        )
+    for name in ("lam", "checkpoint"):
+        if name in options:
+            raise ArgumentError(
+                explain(
+                    "sweep",
+                    f"the option {name}, which every training would share",
+                    "options that all trainings may have in common",
+                    f"Leave {name} out",
+                )
+            )
+    return tuple(sorted({0.0, *map(float, given)}))

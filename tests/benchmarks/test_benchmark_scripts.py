@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import chain_scaling, digits_vs_sklearn
+from benchmarks import chain_scaling, digits_vs_sklearn, epoch_memory
 
 
 def test_a_chain_is_measured_for_each_length(
@@ -40,3 +40,12 @@ def test_digits_outcomes_are_fractions_of_the_test_examples() -> None:
 def test_the_digits_script_fails_when_the_error_is_above_its_limit() -> None:
     status = digits_vs_sklearn.main(["--hidden", "1", "--epochs", "1", "--seeds", "0"])
     assert status == 1
+
+
+def test_memory_of_an_epoch_is_measured_for_both_files(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert epoch_memory.main(["--rows", "2000", "6000"]) == 0
+    out = capsys.readouterr().out
+    assert "2,000 rows: RssAnon at most" in out
+    assert "difference:" in out
