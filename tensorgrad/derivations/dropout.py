@@ -41,6 +41,7 @@ from .l_layer import (
     forward_propagation,
     update_parameters,
 )
+from .losses import check_targets, loss_of_head
 
 __all__ = ["descend", "drop"]
 
@@ -150,6 +151,7 @@ def descend(
     >>> len(costs), costs[-1] < 0.1
     (201, True)
     """
+    check_targets(loss_of_head(activations[-1]), y)
     check_keep_prob(keep_prob, len(activations))
     generator = np.random.default_rng(rng)
     w = params["w"]

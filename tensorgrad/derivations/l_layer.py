@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .activations import Array, activate, pull_back
-from .losses import loss_of_head, mean_loss, output_delta
+from .losses import check_targets, loss_of_head, mean_loss, output_delta
 from .regularisation import penalty_gradient, regularised_cost
 
 __all__ = [
@@ -388,6 +388,11 @@ def descend(
     costs : list of float
         The cost before every step, and after the last.
 
+    Raises
+    ------
+    ValueError
+        If there is no example, or y holds no targets of the loss; before any step.
+
     Examples
     --------
     >>> x, y = np.array([[-1.0, 1.0]]), np.array([[1.0, 0.0]])
@@ -396,6 +401,7 @@ def descend(
     >>> len(costs), costs[-1] < costs[0]
     (51, True)
     """
+    check_targets(loss_of_head(activations[-1]), y)
     costs = []
     for _ in range(num_iters):
         cache = forward_propagation(params, x, activations)

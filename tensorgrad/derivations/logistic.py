@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .activations import Array, sigmoid
-from .losses import mean_loss
+from .losses import check_targets, mean_loss
 
 __all__ = [
     "LogisticFit",
@@ -137,6 +137,11 @@ def descend(
     costs : list of float
         The cost before every step, and after the last.
 
+    Raises
+    ------
+    ValueError
+        If there is no example, or y holds no targets of the loss; before any step.
+
     Examples
     --------
     >>> x, y = np.array([[-1.0, 1.0]]), np.array([[0, 1]])
@@ -144,6 +149,7 @@ def descend(
     >>> len(costs), costs[-1] < costs[0]
     (11, True)
     """
+    check_targets("log_loss", y)
     costs = []
     for _ in range(num_iters):
         cost, dw, db = cost_function(x, y, w, b)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .activations import Array, activate, log_softmax, pull_back
 
-__all__ = ["LOSSES", "loss_of_head", "mean_loss", "output_delta"]
+__all__ = ["LOSSES", "check_targets", "loss_of_head", "mean_loss", "output_delta"]
 
 LOSSES = ("log_loss", "cross_entropy", "mse")
 
@@ -30,6 +30,55 @@ def loss_of_head(activation: str) -> str:
     """
     by_head = {head: loss for loss, head in _MATCHING_HEAD.items()}
     return by_head.get(activation, "mse")
+
+
+def check_targets(loss: str, y: Array) -> None:
+    """Refuse targets that the loss has no meaning for, before a descent begins.
+
+    Parameters
+    ----------
+    loss : str
+        log_loss takes labels 0 and 1, cross_entropy one-hot columns (or other columns of
+        probabilities), mse any finite numbers.
+    y : ndarray, shape (outputs, n)
+
+    Raises
+    ------
+    ValueError
+        If there is no example, or a target is none of these.
+
+    Examples
+    --------
+    >>> check_targets("log_loss", np.array([[0, 1, 1]]))
+    >>> check_targets("cross_entropy", np.array([[1.0], [1.0]]))
+    Traceback (most recent call last):
+        ...
+    ValueError: cross_entropy: column 0 of y adds to 2.0: expected 1 and no negative ...
+    """
+    if y.ndim != 2 or y.shape[1] == 0:
+        raise ValueError(
+            f"{loss}: y has shape {y.shape}: expected (outputs, examples) with an example "
+            "at least. Put examples in columns, and check the filter they come from."
+        )
+    if not np.isfinite(y).all():
+        raise ValueError(
+            f"{loss}: y has entries that are not finite: expected numbers. Remove such "
+            "examples."
+        )
+    if loss == "log_loss" and not ((y == 0) | (y == 1)).all():
+        raise ValueError(
+            f"log_loss: y has entries from {y.min()} to {y.max()}: expected the labels 0 "
+            "and 1. Code the two classes so; take softmax for more of them."
+        )
+    if loss == "cross_entropy":
+        sums = y.sum(axis=0)
+        wrong = (np.abs(sums - 1) > 1e-6) | (y < 0).any(axis=0)
+        if wrong.any():
+            j = int(np.argmax(wrong))
+            raise ValueError(
+                f"cross_entropy: column {j} of y adds to {sums[j]}: expected 1 and no "
+                "negative entry. Make labels one-hot: np.eye(classes)[:, labels]."
+            )
 
 
 def mean_loss(loss: str, activation: str, z: Array, y: Array) -> float:
@@ -161,4 +210,9 @@ def _check(loss: str, z: Array, y: Array) -> None:
         raise ValueError(
             f"loss: the outputs have shape {z.shape} and y has shape {y.shape}: expected "
             "equal shapes (outputs, examples). Transpose y, or make its labels one-hot."
+        )
+    if y.shape[-1] == 0:
+        raise ValueError(
+            f"loss: y has shape {y.shape}: expected an example at least. Check the filter "
+            "that the data come from."
         )

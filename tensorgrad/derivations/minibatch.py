@@ -31,6 +31,7 @@ from .l_layer import (
     forward_propagation,
     update_parameters,
 )
+from .losses import check_targets, loss_of_head
 from .regularisation import regularised_cost, regularised_gradients
 
 __all__ = [
@@ -335,6 +336,7 @@ def descend(
     >>> len(costs), costs[-1] < costs[0]
     (101, True)
     """
+    check_targets(loss_of_head(activations[-1]), y)
     n = x.shape[1]
     costs = []
     for batch in batches:

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .activations import Array, relu, sigmoid, tanh
-from .losses import mean_loss
+from .losses import check_targets, mean_loss
 
 __all__ = [
     "backward_propagation",
@@ -268,6 +268,11 @@ def descend(
     costs : list of float
         The cost before every step, and after the last.
 
+    Raises
+    ------
+    ValueError
+        If there is no example, or y holds no targets of the loss; before any step.
+
     Examples
     --------
     >>> x, y = np.array([[0.0, 1.0, 2.0]]), np.array([[0.0, 1.0, 0.0]])
@@ -276,6 +281,7 @@ def descend(
     >>> predict(params, x).tolist()
     [[0, 1, 0]]
     """
+    check_targets("log_loss", y)
     costs = []
     for _ in range(num_iters):
         _, cache = forward_propagation(x, params, hidden)
