@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import tensorgrad  # noqa: E402
-from docs.generate import errata_page  # noqa: E402
+from docs.generate import errata_page, executed_pages  # noqa: E402
 
 project = "tensorgrad"
 author = "The tensorgrad developers"
@@ -60,11 +60,13 @@ def _without_blank_ends(app: Any, page: str, source: list[str]) -> None:
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
 
-def _write_errata(app: Any) -> None:
-    # Claims are settled whenever the documentation is built: the page cannot be stale.
+def _run_and_write(app: Any) -> None:
+    # The tutorial is run and the claims are settled whenever the documentation is built:
+    # neither can say what no longer holds.
+    executed_pages.run_pages()
     errata_page.write()
 
 
 def setup(app: Any) -> None:
-    app.connect("builder-inited", _write_errata)
+    app.connect("builder-inited", _run_and_write)
     app.connect("source-read", _without_blank_ends)
