@@ -69,22 +69,17 @@ def _claims(findings: Findings) -> Iterator[str]:
         if not chosen:
             continue
         yield f"### {number} {title}: claims\n"
-        yield "````{list-table}\n:header-rows: 1\n:widths: 8 62 8 12 10\n"
-        yield "* - Section\n  - Claim\n  - Cases\n  - Worst\n  - Verdict"
         for found in chosen:
             yield _row(found)
-        yield "````\n"
 
 
 def _row(found: Settled) -> str:
     claim = found.claim
-    return (
-        f"* - {claim.section}\n"
-        f"  - **{claim.title}**: {claim.statement}\n"
-        f"  - {found.cases}\n"
-        f"  - {found.worst:.1e}\n"
-        f"  - {found.verdict}"
-    )
+    return f"""\
+{claim.section} **{claim.title}**
+: {claim.statement}
+: *{found.verdict}*, {found.cases} cases, worst relative error {found.worst:.1e}
+"""
 
 
 def _errata(findings: Findings) -> Iterator[str]:
