@@ -75,14 +75,14 @@ class Augmented:
         x, y : ndarray, shapes and dtype of x kept
         """
         rng = np.random.default_rng([self.seed, epoch, batch])
-        examples = _as_images(x, self.shape)
+        # A copy: a transform may work in place, and in order batches are views.
+        examples = _as_images(x.copy(), self.shape)
         for transform in self.transforms:
             if isinstance(transform, Mix):
                 examples, y = transform(examples, y, rng)
             else:
                 examples = _apply(transform, examples, rng)
-        # Where nothing is new, x itself comes back; what is written must not be it.
-        return np.ascontiguousarray(examples).reshape(x.shape).view(), y.view()
+        return np.ascontiguousarray(examples).reshape(x.shape), y.view()
 
     def minibatches(
         self, batch_size: int, rng: Rng | None = None, epoch: int = 0
@@ -100,9 +100,15 @@ class Augmented:
         Yields
         ------
         x, y : ndarray
+
+        Raises
+        ------
+        ArgumentError
+            If `batch_size` is not a positive integer, or `rng` is no seed; by the call,
+            not by the first batch.
         """
-        for k, (x, y) in enumerate(minibatches(self.x, self.y, batch_size, rng)):
-            yield self.transformed(x, y, epoch, k)
+        batches = enumerate(minibatches(self.x, self.y, batch_size, rng))
+        return (self.transformed(x, y, epoch, k) for k, (x, y) in batches)
 
     def enlarged(self, copies: int = 1) -> tuple[Array, Array]:
         """Return the examples, followed by transformed copies, all in memory.

@@ -16,7 +16,7 @@ from tensorgrad.errors import (
 )
 from tensorgrad.serial.content import NOTE, Content, decode_note, encode_note
 
-__all__ = ["read_safetensors", "write_safetensors"]
+__all__ = ["read_safetensors", "require_safetensors", "write_safetensors"]
 
 DTYPES = (
     *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"),
@@ -24,7 +24,7 @@ DTYPES = (
 )
 
 
-def _library() -> Any:
+def require_safetensors() -> Any:
     """Import the optional package, or name the extra that brings it."""
     try:
         import safetensors  # noqa: PLC0415
@@ -59,7 +59,7 @@ def write_safetensors(file: BinaryIO, content: Content) -> None:
     >>> file.getvalue()[8:19]
     b'{"__metadat'
     """
-    library = _library()
+    library = require_safetensors()
     plain: dict[str, Array] = {}
     for name, array in content.arrays.items():
         if array.dtype.name not in DTYPES:
@@ -90,7 +90,7 @@ def read_safetensors(caller: str, path: Path) -> Content:
     ...     read_safetensors("read", path).arrays
     {'w': array([1., 2.])}
     """
-    library = _library()
+    library = require_safetensors()
     try:
         with library.safe_open(str(path), framework="np") as file:
             note = (file.metadata() or {}).get(NOTE)

@@ -7,6 +7,7 @@ fit, or is damaged at its last byte, changes nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -20,10 +21,14 @@ from tensorgrad.errors import ArgumentError, DTypeError, FileFormatError, explai
 from tensorgrad.serial.atomic import write_atomically
 from tensorgrad.serial.content import NOTE, Content, encode_note
 from tensorgrad.serial.npz import read_npz, write_npz
-from tensorgrad.serial.safetensors_file import read_safetensors, write_safetensors
+from tensorgrad.serial.safetensors_file import (
+    read_safetensors,
+    require_safetensors,
+    write_safetensors,
+)
 from tensorgrad.tree import Structure, assign_leaves, flatten
 
-__all__ = ["load", "read", "restore", "save"]
+__all__ = ["check_target", "load", "read", "restore", "save"]
 
 SHOWN = 4
 NPZ, SAFETENSORS = ".npz", ".safetensors"
@@ -89,6 +94,54 @@ def save(
     encode_note(content)  # raises before a file is touched
     write = write_npz if suffix == NPZ else write_safetensors
     write_atomically(file_path, lambda file: write(file, content))
+
+
+def check_target(caller: str, path: str | PathLike[str]) -> Path:
+    """Return a path that `save` can write to, or say why it could not.
+
+    Raises
+    ------
+    ArgumentError
+        If the suffix names no format.
+    MissingExtraError
+        If the format is ``.safetensors`` and the extra is not installed.
+    OSError
+        If its folder does not exist or may not be written to, or it is a folder itself.
+
+    Examples
+    --------
+    >>> check_target("fit", "run.npz").name
+    'run.npz'
+    """
+    file_path, suffix = _checked_path(caller, path)
+    if suffix == SAFETENSORS:
+        require_safetensors()
+    folder = file_path.parent
+    problems = (
+        (
+            not folder.exists(),
+            FileNotFoundError,
+            f"the folder {str(folder)!r} is not there",
+        ),
+        (not folder.is_dir(), NotADirectoryError, f"{str(folder)!r} is no folder"),
+        (file_path.is_dir(), IsADirectoryError, f"{str(file_path)!r} is a folder"),
+        (
+            not os.access(folder, os.W_OK),
+            PermissionError,
+            f"the folder {str(folder)!r} may not be written to",
+        ),
+    )
+    for is_so, error, came in problems:
+        if is_so:
+            raise error(
+                explain(
+                    caller,
+                    came,
+                    "a file in a folder that can be written to",
+                    "Make the folder, or correct the path",
+                )
+            )
+    return file_path
 
 
 def _with_architecture(tree: Tree, metadata: dict[str, Any] | None) -> dict[str, Any]:
@@ -256,7 +309,7 @@ def _checked_path(action: str, path: str | PathLike[str]) -> tuple[Path, str]:
                 f"the path {str(file_path)!r}",
                 f"a name that ends in {NPZ} or {SAFETENSORS}",
                 f"Write for example {file_path.stem or 'model'}{NPZ}"
-                if action == "save"
+                if action != "load"
                 else "Give the file that a model was saved to",
             )
         )

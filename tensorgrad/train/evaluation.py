@@ -115,13 +115,13 @@ def error_rate(model: Module, x: Any, y: Any) -> float:
     """
     x, y = check_examples("error_rate", x, y)
     n_wrong = sum(
-        count_wrong(model, as_value(a), np.asarray(y[rows]))
+        count_wrong(model, as_value(a), np.asarray(y[rows]), rows.start)
         for rows, a in output_chunks(model, x)
     )
     return n_wrong / len(x)
 
 
-def count_wrong(model: Module, a: Array, y: Array) -> int:
+def count_wrong(model: Module, a: Array, y: Array, first_row: int = 0) -> int:
     """Return how many of the outputs belong to another class than the label."""
     if not is_classifier(model):
         raise ArgumentError(
@@ -134,12 +134,11 @@ def count_wrong(model: Module, a: Array, y: Array) -> int:
         )
     predicted = decide(model, a)
     if getattr(model, "head", None) == "softmax":
-        labels = fit_labels("error_rate", y, "cross_entropy", a.shape[1:])
+        labels = fit_labels("error_rate", y, "cross_entropy", a.shape[1:], first_row)
         truth = labels.argmax(axis=-1) if labels.ndim == 2 else labels
     else:
-        truth = fit_labels("error_rate", y, "log_loss", a.shape[1:]).reshape(
-            predicted.shape
-        )
+        labels = fit_labels("error_rate", y, "log_loss", a.shape[1:], first_row)
+        truth = labels.reshape(predicted.shape)
     wrong = predicted != truth
     return int((wrong.any(axis=1) if wrong.ndim == 2 else wrong).sum())
 
@@ -181,9 +180,11 @@ def evaluate(
     is_counted = is_classifier(model)
     for rows, a in output_chunks(model, x):
         given = np.asarray(y[rows])
-        labels = fit_labels("evaluate", in_dtype(given, dtype), name, a.shape[1:])
+        labels = fit_labels(
+            "evaluate", in_dtype(given, dtype), name, a.shape[1:], rows.start
+        )
         with no_grad():
             total += float(as_value(compute(a, labels))) * len(labels)
         if is_counted:
-            n_wrong += count_wrong(model, as_value(a), given)
+            n_wrong += count_wrong(model, as_value(a), given, rows.start)
     return total / len(x), n_wrong / len(x) if is_counted else None

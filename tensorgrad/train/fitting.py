@@ -18,6 +18,7 @@ from tensorgrad.errors import ArgumentError, explain
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.scaling import learn_scaling
 from tensorgrad.optim import Adam
+from tensorgrad.serial.tree_file import check_target
 from tensorgrad.train.checkpoint import Checkpoint, as_checkpoint, make_writer
 from tensorgrad.train.epoch import Plan, run_epoch
 from tensorgrad.train.evaluation import evaluate
@@ -83,7 +84,8 @@ def fit(
     checkpoint : path or Checkpoint, optional
         Written after each epoch and every minute within it, atomically. If it exists,
         training goes on from it, bit for bit as if it had not stopped, on as many BLAS
-        threads as it began with.
+        threads as it began with. Only ``epochs`` and the patience of early stopping may
+        differ from those of the training that wrote it.
     rng : seed or Generator
         Order of the examples, and dropout.
     progress : bool
@@ -131,6 +133,7 @@ def fit(
     saving = as_checkpoint(checkpoint)
     _check_arguments(epochs, batch_size, lam, stopping, dev, compile)
     _check_optimizer(optimizer)
+    file = None if saving is None else check_target("fit: checkpoint", saving.path)
     compute, loss_name = choose_loss(model, loss)
     augmented = train if isinstance(train, Augmented) else None
     pair: Any = train if augmented is None else (augmented.x, augmented.y)
@@ -148,9 +151,10 @@ def fit(
         "loss": loss_name,
         "standardise": bool(standardise),
         "augmented": None if augmented is None else augmented.seed,
+        "dev examples": None if dev is None else len(dev[0]),
+        "min_delta of early stopping": None if stopping is None else stopping.min_delta,
     }
     job.threads = choose_threads(_largest_product(model, batch_size), blas_threads())
-    file = None if saving is None else Path(saving.path)
     if file is not None and file.exists():
         job.restore(file)
     # From here on the model changes: whatever can be refused has been.

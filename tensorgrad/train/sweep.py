@@ -118,10 +118,17 @@ def sweep(
     loss = options.get("loss")
     measured = [train if not isinstance(train, Augmented) else (train.x, train.y), dev]
     _, loss_name = choose_loss(model, loss)
-    for name, part in zip(("train", "dev", "test"), [*measured, test], strict=True):
-        if part is not None:
-            # What cannot be measured is refused before anything is trained.
-            check_part(f"sweep: {name}", model, part, loss_name)
+    named = {
+        "train": measured[0],
+        "dev": dev,
+        **({} if test is None else {"test": test}),
+    }
+    for name, part in named.items():
+        # What cannot be measured is refused before anything is trained.
+        check_part(f"sweep: {name}", model, part, loss_name)
+    if isinstance(options.get("rng"), np.random.Generator):
+        # Every training draws the same: what differs is λ alone.
+        options["rng"] = int(options["rng"].integers(2**63))
     shown = options.get("progress", True)
     models, scores = [], []
     with make_progress(len(candidates), enabled=shown, unit="lambda") as report:

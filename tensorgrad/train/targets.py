@@ -132,10 +132,14 @@ def _check_finite(caller: str, name: str, values: Rows) -> None:
             where = f"row {start + spot[0]}" + "".join(
                 f", column {i}" for i in spot[1:]
             )
+            n_bad = sum(
+                int((~np.isfinite(values[rest])).sum())
+                for rest in slices(len(values), CHUNK_ROWS)
+            )
             raise DataError(
                 explain(
                     caller,
-                    f"{chunk[spot]} in {name} ({where}; {int(bad.sum())} in all)",
+                    f"{chunk[spot]} in {name} ({where}; {n_bad} in all)",
                     "finite numbers",
                     "Remove such rows, or fill them in (with the column's mean, say)",
                 )
@@ -157,7 +161,7 @@ def label_rows(
         return fit_labels(caller, batch, loss_name, shape)
 
     for rows in slices(len(y)):
-        form(np.asarray(y[rows]))
+        fit_labels(caller, np.asarray(y[rows]), loss_name, shape, rows.start)
     return y, form
 
 
@@ -166,9 +170,15 @@ def _as_is(batch: Array) -> Array:
 
 
 def fit_labels(
-    caller: str, y: Array, loss_name: str | None, shape: tuple[int, ...]
+    caller: str,
+    y: Array,
+    loss_name: str | None,
+    shape: tuple[int, ...],
+    first_row: int = 0,
 ) -> Array:
     """Return labels in the form that the loss wants for outputs of this row shape.
+
+    ``first_row`` is where these labels begin among all, for the messages.
 
     Raises
     ------
@@ -181,7 +191,7 @@ def fit_labels(
         return y
     n_outputs = shape[-1] if shape else 1
     if loss_name == "cross_entropy":
-        return _class_labels(caller, y, n_outputs)
+        return _class_labels(caller, y, n_outputs, first_row)
     if y.ndim == 1 and n_outputs == 1:
         y = y[:, None]
     if y.shape[1:] != shape:
@@ -195,19 +205,19 @@ def fit_labels(
             )
         )
     if loss_name == "log_loss":
-        _check_binary(caller, y)
+        _check_binary(caller, y, first_row)
     return y
 
 
-def _check_binary(caller: str, y: Array) -> None:
+def _check_binary(caller: str, y: Array, first_row: int) -> None:
     wrong = (y != 0) & (y != 1)
     if wrong.any():
         spot = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise DataError(
             explain(
                 caller,
-                f"the label {y[spot]} in row {spot[0]} for a sigmoid head "
-                f"({int(wrong.sum())} labels that are neither 0 nor 1)",
+                f"the label {y[spot]} in row {first_row + spot[0]} for a sigmoid head "
+                f"({_count(wrong, first_row)} neither 0 nor 1)",
                 "labels 0 and 1",
                 "Code the two classes as 0 and 1, use a softmax head for more of them, or "
                 "a loss of your own for probabilities",
@@ -215,11 +225,11 @@ def _check_binary(caller: str, y: Array) -> None:
         )
 
 
-def _class_labels(caller: str, y: Array, n_classes: int) -> Array:
+def _class_labels(caller: str, y: Array, n_classes: int, first_row: int) -> Array:
     if y.ndim == 2 and y.shape[1] == 1 and n_classes > 1:
         y = y[:, 0]
     if y.ndim == 2:
-        _check_one_hot(caller, y, n_classes)
+        _check_one_hot(caller, y, n_classes, first_row)
         return y
     if y.dtype.kind == "f" and (y == np.floor(y)).all():
         y = y.astype(np.int64)
@@ -232,11 +242,13 @@ def _class_labels(caller: str, y: Array, n_classes: int) -> Array:
                 "Number them: labels, y = np.unique(y, return_inverse=True)",
             )
         )
-    if y.size and (y.min() < 0 or y.max() >= n_classes):
+    wrong = (y < 0) | (y >= n_classes)
+    if wrong.any():
         raise DataError(
             explain(
                 caller,
-                f"labels from {y.min()} to {y.max()} for a head with {n_classes} classes",
+                f"labels from {y.min()} to {y.max()} for a head with {n_classes} classes "
+                f"(the first out of range in row {first_row + int(np.argmax(wrong))})",
                 f"labels from 0 to {n_classes - 1}",
                 "Make the last layer as wide as the number of classes",
             )
@@ -244,7 +256,7 @@ def _class_labels(caller: str, y: Array, n_classes: int) -> Array:
     return y
 
 
-def _check_one_hot(caller: str, y: Array, n_classes: int) -> None:
+def _check_one_hot(caller: str, y: Array, n_classes: int, first_row: int) -> None:
     """Refuse rows that are no probabilities of the classes."""
     if y.shape[1] != n_classes:
         raise ShapeError(
@@ -261,9 +273,16 @@ def _check_one_hot(caller: str, y: Array, n_classes: int) -> None:
         raise DataError(
             explain(
                 caller,
-                f"one-hot labels of which row {row} is {y[row].tolist()} "
-                f"({int(wrong.sum())} such rows)",
+                f"one-hot labels of which row {first_row + row} is {y[row].tolist()} "
+                f"({_count(wrong, first_row)} of that kind)",
                 "rows that add to 1, with no negative entry",
                 "Number the classes instead, or divide the rows by their sums",
             )
         )
+
+
+def _count(wrong: Array, first_row: int) -> str:
+    """Say how many of the rows that were looked at are wrong."""
+    n = int((wrong.any(axis=-1) if wrong.ndim > 1 else wrong).sum())
+    last = first_row + len(wrong) - 1
+    return f"of rows {first_row} to {last}, {n} {'is' if n == 1 else 'are'}"

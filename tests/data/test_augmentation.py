@@ -38,6 +38,29 @@ def test_labels_repeat_with_the_copies(copies):
     np.testing.assert_array_equal(labels, np.tile(y, copies + 1))
 
 
+def brighten(images, rng):
+    images += 1
+    return images
+
+
+@pytest.mark.parametrize("rng", [None, 0])
+def test_transform_that_works_in_place_leaves_the_data_alone(rng):
+    x, y = (array.copy() for array in frozen_digits())
+    before = x.copy()
+    data = augment(x, y, brighten)
+    batches = [batch for batch, _ in data.minibatches(10, rng)]
+    enlarged, _ = data.enlarged()
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(enlarged[100:], before + 1)
+    assert sum(batch.sum() for batch in batches) == (before + 1).sum()
+
+
+def test_batch_size_is_checked_by_the_call():
+    x, y = frozen_digits()
+    with pytest.raises(ArgumentError, match="batch_size is 0"):
+        augment(x, y, noise(0.1)).minibatches(0)
+
+
 def test_rows_come_back_as_rows():
     x, y = frozen_digits()
     assert augment(x, y, flip(), shape=(8, 8)).enlarged()[0].shape == (200, 64)

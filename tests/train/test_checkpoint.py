@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.errors import FileFormatError
+from tensorgrad.errors import ArgumentError, FileFormatError
 from tensorgrad.train import fit, threads
 from tests.train.problems import as_bytes, make_blobs, make_model, make_noisy
 
@@ -103,6 +103,36 @@ def test_training_that_was_stopped_early_stays_stopped(tmp_path):
     assert (history.stopped_early, len(history.dev_loss)) == (True, len(first.dev_loss))
 
 
+def test_patience_may_grow_when_a_training_goes_on(tmp_path):
+    file = tmp_path / "training.npz"
+    run(90, file, "nesterov", early_stopping=4)
+    continued, history = run(90, file, "nesterov", early_stopping=9)
+    whole, expected = run(90, None, "nesterov", early_stopping=9)
+    assert len(history.dev_loss) == len(expected.dev_loss)
+    assert as_bytes(continued) == as_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "named"),
+    [
+        ("missing/run.npz", FileNotFoundError, "missing' is not there"),
+        ("run.txt", ArgumentError, "ends in .npz or .safetensors"),
+        ("folder.npz", IsADirectoryError, "folder.npz' is a folder"),
+        ("file.npz/run.npz", NotADirectoryError, "file.npz' is no folder"),
+    ],
+)
+def test_path_that_cannot_be_written_is_refused_before_training(
+    tmp_path, name, error, named
+):
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "file.npz").touch()
+    model = make_model()
+    before = as_bytes(model)
+    with pytest.raises(error, match=f"fit: checkpoint: .*{named}"):
+        continue_with(tmp_path / name, model)
+    assert as_bytes(model) == before
+
+
 def test_finished_training_runs_no_further_epoch(tmp_path):
     file = tmp_path / "training.npz"
     first, _ = run(3, file)
@@ -141,6 +171,11 @@ def continue_with(file, model=None, data=None, optimizer=None, **options):
         ({"lam": 1.0}, "lam: 0.0 there, 1.0 here"),
         ({"batch_size": 8}, "batch_size: 32 there, 8 here"),
         ({"model": make_model(dtype=np.float32)}, "parameters"),
+        ({"dev": make_blobs(n=9)}, "dev examples: None there, 9 here"),
+        (
+            {"dev": make_blobs(n=9), "early_stopping": 2},
+            "min_delta of early stopping: None there, 0.0 here",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:fit. x of float64 would widen")

@@ -84,15 +84,14 @@ def test_small_improvements_do_not_count():
 )
 def test_rule_waits_for_a_loss_that_is_lower_by_more(losses, min_delta, patience):
     rule, history = EarlyStopping(patience, min_delta), History()
-    bests = [0]
+    bests = []
     for k, loss in enumerate(losses):
-        if rule.is_better(loss, history):
-            history.best_epoch = k
-            bests.append(k)
+        history.best_epoch = [history.best_epoch, k][rule.is_better(loss, history)]
+        bests.append(history.best_epoch)
         history.dev_loss.append(loss)
-    assert bests[1] == 0
-    drops = [losses[i] - losses[j] for i, j in itertools.pairwise(bests[1:])]
-    assert all(drop > 0 for drop in drops)
+    steps = itertools.pairwise(dict.fromkeys(bests))
+    assert bests[0] == 0
+    assert all(losses[j] < losses[i] - min_delta for i, j in steps)
     assert rule.is_over(history) == (len(losses) - 1 - history.best_epoch >= patience)
 
 

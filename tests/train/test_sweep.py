@@ -49,6 +49,22 @@ def test_every_lam_starts_from_the_same_parameters():
     assert several.train_scores[2] == alone.train_scores[1]
 
 
+def test_generator_gives_every_lam_the_same_draws():
+    data, rng = make_noisy(seed=0), np.random.default_rng(5)
+    # A dead penalty: were the draws others, the scores would be, too.
+    model = make_model(classes=2, keep_prob=0.5)
+    found = sweep(model, data, data, [1e-300], rng=rng, **OPTIONS)
+    assert found.train_scores[0] == found.train_scores[1]
+    assert as_bytes(found.model) == as_bytes(
+        sweep(model, data, data, [0.0], rng=np.random.default_rng(5), **OPTIONS).model
+    )
+
+
+def test_dev_set_is_needed_before_training():
+    with pytest.raises(ArgumentError, match="sweep: dev: a NoneType: expected a pair"):
+        sweep(make_model(), make_blobs(), None, [1.0], **OPTIONS)
+
+
 def test_no_penalty_always_takes_part_and_each_lam_once():
     data = make_blobs()
     found = sweep(make_model(), data, data, [2.0, 0.5, 2, np.float64(0.5)], **OPTIONS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tensorgrad as tg
 from tensorgrad.errors import ArgumentError, DataError, ShapeError
@@ -241,6 +243,66 @@ def test_message_says_what_was_expected_and_what_to_do(name):
         call()
     _, _, rest = str(caught.value).partition(": expected ")
     assert rest.count(". ") >= 1 or rest.endswith("?"), str(caught.value)
+
+
+LONG = 10_000
+PLACES = st.integers(0, LONG - 1)
+
+
+def in_chunks(y):
+    """Return labels that give slices only."""
+    return Sliced(np.asarray(y))
+
+
+class Sliced:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, part):
+        return self.rows[part]
+
+
+LOOKERS = {
+    "fit": lambda model, x, y: fit(model, (x, y)),
+    "fit in chunks": lambda model, x, y: fit(model, (x, in_chunks(y))),
+    "evaluate": tg.train.evaluate,
+    "error_rate": tg.train.error_rate,
+}
+
+
+def good_labels(kind):
+    classes_of = np.arange(LONG) % 2
+    return {
+        "binary": classes_of,
+        "class": classes_of,
+        "one-hot": np.eye(3)[classes_of],
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["binary", "class", "one-hot"])
+@pytest.mark.parametrize("looker", LOOKERS)
+@settings(max_examples=8)
+@given(place=PLACES)
+def test_message_names_the_row_of_the_whole_set(looker, kind, place):
+    y = good_labels(kind)
+    y[place] = 7
+    model = {"binary": binary, "class": classes, "one-hot": classes}[kind]()
+    with pytest.raises(DataError, match=rf"\brow {place}\b"):
+        LOOKERS[looker](model, np.zeros((LONG, 3)), y)
+
+
+@given(place=PLACES, n_more=st.integers(0, 5))
+def test_message_names_the_row_and_the_number_of_values_that_are_not_finite(
+    place, n_more
+):
+    x = np.zeros((LONG, 3))
+    x[place :: max(1, (LONG - place) // (n_more + 1)), 1] = np.nan
+    total = int(np.isnan(x).sum())
+    with pytest.raises(DataError, match=rf"row {place}, column 1; {total} in all"):
+        fit(data=(in_chunks(x), np.zeros(LONG)))
 
 
 @pytest.mark.parametrize(
