@@ -96,12 +96,18 @@ def test_reader_that_stops_reading_is_no_error(run):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def heed_interrupts():
+    """Undo what a shell does to jobs in its background: they ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_interrupted_training_leaves_no_file(folder):
     process = subprocess.Popen(
-        [*COMMAND, "train", "digits", "--epochs", "100"],
+        [*COMMAND, "train", "digits", "--epochs", "10000"],
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509  # no thread runs here
     )
     # The first figures say that the training is under way.
     lines = iter(process.stderr.readline, b"")
