@@ -17,7 +17,11 @@ from typing import Any
 from tensorgrad import errors, tree
 from tensorgrad import frontend as _frontend
 from tensorgrad import ops as _ops
+from tensorgrad.autodiff.custom import custom_gradient
 from tensorgrad.autodiff.gradients import gradients
+from tensorgrad.autodiff.matrices import hessian, jacobian
+from tensorgrad.autodiff.products import elementwise_grad, hvp, jvp, vjp
+from tensorgrad.autodiff.recompute import checkpoint
 from tensorgrad.autodiff.transforms import grad, value_and_grad
 from tensorgrad.core.modes import debug, no_grad
 from tensorgrad.core.tensor import Tensor, tensor
@@ -50,17 +54,25 @@ __all__ = [  # noqa: PLE0604  # names come from tables
     *_LAZY,
     *errors.__all__,
     "Tensor",
+    "checkpoint",
     "cross_entropy",
+    "custom_gradient",
     "debug",
+    "elementwise_grad",
     "errors",
     "grad",
     "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "log_loss",
     "mse",
     "no_grad",
     "tensor",
     "tree",
     "value_and_grad",
+    "vjp",
 ]
 
 

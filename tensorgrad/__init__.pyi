@@ -16,7 +16,11 @@ from tensorgrad import (
     tree,
 )
 from tensorgrad._typing import Array, ArrayLike, Axis, Shape
+from tensorgrad.autodiff.custom import custom_gradient
 from tensorgrad.autodiff.gradients import gradients
+from tensorgrad.autodiff.matrices import hessian, jacobian
+from tensorgrad.autodiff.products import elementwise_grad, hvp, jvp, vjp
+from tensorgrad.autodiff.recompute import checkpoint
 from tensorgrad.autodiff.transforms import grad, value_and_grad
 from tensorgrad.core._installed import TensorLike
 from tensorgrad.core.modes import debug, no_grad
@@ -211,6 +215,7 @@ __all__ = [
     "broadcast_to",
     "cbrt",
     "ceil",
+    "checkpoint",
     "choose",
     "clip",
     "column_stack",
@@ -237,6 +242,7 @@ __all__ = [
     "cumsum",
     "cumulative_prod",
     "cumulative_sum",
+    "custom_gradient",
     "data",
     "debug",
     "deg2rad",
@@ -254,6 +260,7 @@ __all__ = [
     "dstack",
     "ediff1d",
     "einsum",
+    "elementwise_grad",
     "equal",
     "errors",
     "exp",
@@ -283,8 +290,10 @@ __all__ = [
     "greater",
     "greater_equal",
     "heaviside",
+    "hessian",
     "hsplit",
     "hstack",
+    "hvp",
     "hypot",
     "imag",
     "index_add",
@@ -298,6 +307,8 @@ __all__ = [
     "isnan",
     "isneginf",
     "isposinf",
+    "jacobian",
+    "jvp",
     "kron",
     "l2_penalty",
     "ldexp",
@@ -448,6 +459,7 @@ __all__ = [
     "vecdot",
     "vecmat",
     "vector_norm",
+    "vjp",
     "vsplit",
     "vstack",
     "where",

@@ -44,6 +44,7 @@ import numpy as np
 from tensorgrad.autodiff.rules import fit, pullback, restore, short_pulls, without_grad
 from tensorgrad.core.aval import Aval
 from tensorgrad.core.graph import ancestors, on_a_path
+from tensorgrad.core.lanes import Lanes
 from tensorgrad.core.modes import MODE, recording
 from tensorgrad.core.node import AnyNode, Extra, Leaf, Node
 from tensorgrad.core.op import Op
@@ -55,7 +56,13 @@ __all__ = ["sweep"]
 
 
 def sweep(
-    root: AnyNode, seed: Any, targets: Sequence[AnyNode], *, create_graph: bool
+    root: AnyNode,
+    seed: Any,
+    targets: Sequence[AnyNode],
+    *,
+    create_graph: bool,
+    record: bool | None = None,
+    oldest: int | None = None,
 ) -> dict[AnyNode, Any]:
     """Return the adjoints of the targets that the root depends on.
 
@@ -67,6 +74,12 @@ def sweep(
     targets : sequence of nodes
     create_graph : bool
         Record the sweep, so that the adjoints are Tensors.
+    record : bool, optional
+        Whether the mode records, ``create_graph`` by default: without, Tensors go
+        through the rules and no graph is made, as lanes do.
+    oldest : int, optional
+        Number of the oldest node to go through: older targets get what arrives there,
+        and do not pass it on.
 
     Returns
     -------
@@ -75,12 +88,19 @@ def sweep(
         paths have zero derivative has None.
     """
     wanted = set(targets)
-    order = ancestors((root,), min([node.number for node in wanted]))
-    reached = wanted.intersection(order)
+    if oldest is None:
+        order = ancestors((root,), min([node.number for node in wanted]))
+        reached = wanted.intersection(order)
+    else:
+        order = ancestors((root,), oldest)
+        reached = wanted.intersection(
+            [*order, *[parent for node in order for parent in node.parents]]
+        )
     if not reached:
         return {}
     # Set and reset by hand: a context manager costs as much as a small op.
-    token = MODE.set(recording(MODE.get(), record=create_graph))
+    is_recorded = create_graph if record is None else record
+    token = MODE.set(recording(MODE.get(), record=is_recorded))
     try:
         with np.errstate(all="ignore"):
             found = _run(order, root, seed, reached, create_graph=create_graph)
@@ -104,6 +124,7 @@ def _discards(order: Sequence[AnyNode]) -> bool:
 def _has_nan(found: dict[AnyNode, Any]) -> bool:
     for adjoint in found.values():
         value = adjoint._value if type(adjoint) is Tensor else adjoint
+        value = value.array if type(value) is Lanes else value
         # One pass, no temporary: a NaN anywhere shows in the sum.
         if type(value) is np.ndarray and isnan(abs(np.add.reduce(value, axis=None))):
             return True
@@ -181,6 +202,8 @@ def _run(
             raise
         except Exception as error:
             raise _rule_error(node, error) from error
+    if pending:  # targets that are older than what the sweep goes through
+        results.update((node, pending[node]) for node in reached if node in pending)
     for node, report in state.reports.items():
         results[node] = results[node] + report if node in results else report
     if is_careful or not (_discards(order) and _has_nan(results)):
@@ -370,7 +393,9 @@ def _rule_error(node: Node, error: Exception) -> GraphError:
 def _check_finite(node: Node, g: Any, share: Any) -> None:
     given = g._value if isinstance(g, Tensor) else g
     value = share._value if isinstance(share, Tensor) else share
-    if isinstance(given, list) or isinstance(value, (Aval, tuple)):
+    # Several at once, and what is abstract, are looked at where they arrive.
+    several = (Aval, list, tuple)
+    if isinstance(given, several) or isinstance(value, several):
         return
     if np.isnan(value).any() and not np.isnan(given).any():
         where = node.extra.line if node.extra is not None else None

@@ -41,6 +41,7 @@ import numpy as np
 from tensorgrad._typing import Shape
 from tensorgrad.core.aval import Aval, aval_of
 from tensorgrad.core.guard import COPY_BYTES, Guard, is_immutable
+from tensorgrad.core.lanes import Lanes, spread
 from tensorgrad.core.modes import MODE, Mode
 from tensorgrad.core.node import AnyNode, Extra, Node, make_node
 from tensorgrad.core.pool import POOL_BYTES, take
@@ -84,11 +85,11 @@ def bind(op: Op, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
             parents.append(None)
         if type(value) is _ndarray:
             is_large = is_large or value.nbytes >= POOL_BYTES
-        elif type(value) is Aval:
+        elif isinstance(value, Aval):
             is_abstract = True
         values.append(value)
     if is_abstract:
-        out = op.shape_rule(*[_abstract(v) for v in values], **static)
+        out = _without_arrays(op, values, static)
     else:
         out = _evaluate(op, values, static, is_large=is_large)
     if not any_tensor:
@@ -116,6 +117,13 @@ def _evaluate(
         raise
     except Exception as error:
         raise explained(op, values, static, error) from error
+
+
+def _without_arrays(op: Op, values: list[Any], static: dict[str, Any]) -> Any:
+    """Apply an op to what stands for arrays: to many at once, or to shapes alone."""
+    if any(type(value) is Lanes for value in values):
+        return spread(op, values, static)
+    return op.shape_rule(*[_abstract(v) for v in values], **static)
 
 
 def _abstract(value: Any) -> Any:
@@ -203,7 +211,7 @@ def _record(
     mode: Mode,
 ) -> Tensor:
     is_scalar = False
-    if type(out) is not _ndarray and type(out) is not Aval:
+    if type(out) is not _ndarray and type(out) is not Aval and type(out) is not Lanes:
         out = np.asarray(out)
         is_scalar = True
     if out.dtype.kind == "O":
@@ -214,6 +222,8 @@ def _record(
         node = make_node(op, tuple(parents), None, None)
         _save(op, node, values, out, static, mode)
         result = wrap(out, node)
+        if mode.forward is not None:
+            mode.forward.see(op, args, values, static, result)
     if op.origin is not None and isinstance(args[0], Tensor):
         result._origin = op.origin(args[0], static)
     if is_scalar:
@@ -240,6 +250,8 @@ def _save(
     op: Op, node: Node, values: list[Any], out: Any, static: dict[str, Any], mode: Mode
 ) -> None:
     """Keep what the rules of the recorded operands need, and nothing else."""
+    if not mode.save:
+        return
     parents = node.parents
     guards: list[Guard] = []
     kept: list[Any] = []
@@ -329,12 +341,14 @@ def _record_many(
     mode: Mode,
 ) -> Sequence[Tensor]:
     """Wrap several outputs, in a list where the forward function gave a list."""
-    arrays = tuple(o if type(o) is Aval else np.asarray(o) for o in outs)
+    arrays = tuple(o if isinstance(o, Aval) else np.asarray(o) for o in outs)
     node = None
     if mode.record:
         node = make_node(op, tuple(parents), None, None)
         _save(op, node, values, arrays, static, mode)
     results = [_output(op, node, arrays, k) for k in range(len(arrays))]
+    if mode.record and mode.forward is not None:
+        mode.forward.see(op, args, values, static, results)
     if op.is_layout and isinstance(args[0], Tensor):
         for result in results:
             _carry_over_memory(args[0], result)

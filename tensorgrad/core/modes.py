@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 __all__ = [
     "EAGER",
@@ -28,7 +29,9 @@ class Mode:
 
     ``record``  makes nodes; ``guard`` fingerprints foreign arrays; ``fuse`` computes
     losses from logits; ``debug`` stores the creating line and freezes foreign arrays;
-    ``depth`` counts the transforms (`grad`, `vjp` …) that are under way.
+    ``depth`` counts the transforms (`grad`, `vjp` …) that are under way; ``forward``
+    is told of every recorded op (a `Pushforward`, which finds its tangent); ``save``
+    off makes nodes that hold no values: a graph to look at, not to sweep.
     """
 
     record: bool = True
@@ -36,6 +39,8 @@ class Mode:
     fuse: bool = True
     debug: bool = False
     depth: int = 0
+    forward: Any = None
+    save: bool = True
 
 
 EAGER = Mode()
@@ -62,7 +67,7 @@ def recording(mode: Mode, *, record: bool) -> Mode:
 
 
 @contextmanager
-def switch(**changes: bool | int) -> Iterator[Mode]:
+def switch(**changes: Any) -> Iterator[Mode]:
     """Run a block under the current mode with some fields changed.
 
     Examples
@@ -72,7 +77,7 @@ def switch(**changes: bool | int) -> Iterator[Mode]:
     False
     """
     current = MODE.get()
-    changed = replace(current, **changes)  # type: ignore[arg-type]  # fields are checked by replace
+    changed = replace(current, **changes)
     # The default record is the hot path's flag: equal records must be that one.
     token = MODE.set(EAGER if changed == EAGER else changed)
     try:

@@ -126,6 +126,8 @@ class Op:
     saved, in one buffer instead of one for each operator; the same bits as the rule."""
     report_only: tuple[int, ...] = ()
     """Operands that get their cotangent only as targets (losses from logits)."""
+    batch: Callable[..., Any] | None = None
+    """Applies the op in many lanes by one NumPy call (ops/batching.py)."""
     domain: tuple[Domain, ...] = (REALS,)
     kink: Callable[..., Any] | None = None
     analytic: Callable[..., Any] | None = None

@@ -18,6 +18,7 @@ from tensorgrad.core.aval import Aval
 from tensorgrad.core.op import OpFunction
 from tensorgrad.core.tensor import Tensor
 from tensorgrad.errors import DTypeError, explain
+from tensorgrad.ops import batching
 from tensorgrad.ops.arithmetic import multiply, subtract
 from tensorgrad.ops.compare import refuse_complex, where
 from tensorgrad.ops.entry import Domain, Example, custom, pointwise, select
@@ -361,6 +362,7 @@ softmax_jacobian: OpFunction = custom(
         Example(((3, 4), (3, 4)), {"axis": 0}),
         Example(((0, 4), (0, 4))),
     ),
+    batch=batching.along_axis,
     latex=r"{1} \odot \left({0} - \sum {0} \odot {1}\right)",
     doc="Multiply by the Jacobian of softmax, given the probabilities s.",
     notes="One op for the δ of a softmax layer: three passes and one piece of memory.",
@@ -383,6 +385,7 @@ softmax = custom(
     _softmax,
     vjp=lambda g, out, axis: softmax_jacobian(g, out, axis=axis),
     jvp=lambda t, out, axis: softmax_jacobian(t, out, axis=axis),
+    batch=batching.along_axis,
     shape_rule=_same_shape("softmax"),
     origin=_softmax_origin,
     examples=(
@@ -425,6 +428,7 @@ log_softmax = custom(
     _log_softmax,
     vjp=_log_softmax_pull,
     jvp=_log_softmax_push,
+    batch=batching.along_axis,
     shape_rule=_same_shape("log_softmax"),
     examples=(
         Example(((3, 4),)),
@@ -485,6 +489,7 @@ logsumexp = custom(
     jvp=lambda t, z, axis, keepdims: sum_op(
         softmax(z, axis=axis) * t, axis=axis, keepdims=keepdims
     ),
+    batch=batching.along_axis,
     shape_rule=_logsumexp_shape,
     examples=(
         Example(((3, 4),)),

@@ -25,6 +25,7 @@ from tensorgrad.core.op import (
     make_function,
     parameters_of,
 )
+from tensorgrad.ops.batching import aligned
 from tensorgrad.ops.shapes import broadcast_shape_rule
 
 __all__ = ["Domain", "Example", "custom", "linear", "pointwise", "select", "zero"]
@@ -111,6 +112,7 @@ def _make(
     domain: Domain | tuple[Domain, ...] = REALS,
     numpy: Any = (),
     is_variadic: bool = False,
+    batch: Callable[..., Any] | None = None,
     **facts: Any,
 ) -> OpFunction:
     ufunc = forward if isinstance(forward, np.ufunc) else None
@@ -127,6 +129,7 @@ def _make(
         functions = (ufunc, *functions)
     if shape_rule is None:
         shape_rule = broadcast_shape_rule(name, forward)
+        batch = aligned if batch is None else batch
     is_multiple = facts.get("n_outputs") is not None
     op = Op(
         name=name,
@@ -137,6 +140,7 @@ def _make(
         shape_rule=shape_rule,
         ufunc=ufunc,
         is_variadic=is_variadic,
+        batch=batch,
         domain=domains,
         numpy=functions,
         layout=layout,

@@ -25,6 +25,7 @@ from tensorgrad.errors import (
     ShapeError,
     explain,
 )
+from tensorgrad.ops import batching
 from tensorgrad.ops.entry import Example, linear
 from tensorgrad.ops.shapes import as_aval, broadcast_shapes, normalise_axis, stand_in
 from tensorgrad.ops.shaping import reshape
@@ -157,6 +158,7 @@ getitem: OpFunction = linear(
     _getitem,
     discards=True,
     T=lambda g, x_like, index: scatter_add(g, index=index, shape=x_like.shape),
+    batch=batching.with_index,
     shape_rule=_indexed_shape,
     adapt=lambda x, index: ((x,), {"index": fixed(index)}),
     is_layout=True,
@@ -190,6 +192,7 @@ scatter_add: OpFunction = linear(
     "scatter_add",
     _scatter_add,
     T=lambda g, index: getitem(g, index),
+    batch=batching.with_index,
     shape_rule=_scatter_shape,
     adapt=lambda x, index, shape: ((x,), {"index": fixed(index), "shape": shape}),
     examples=(

@@ -11,7 +11,7 @@ from tensorgrad._typing import Axis, Shape
 from tensorgrad.core.aval import Aval
 from tensorgrad.core.op import OpFunction
 from tensorgrad.errors import ArgumentError, ShapeError, UnsupportedError, explain
-from tensorgrad.ops import complexes
+from tensorgrad.ops import batching, complexes
 from tensorgrad.ops.entry import Example, custom, linear
 from tensorgrad.ops.indexing import getitem
 from tensorgrad.ops.reduce import gaps
@@ -102,6 +102,7 @@ matmul: OpFunction = linear(
     "matmul",
     np.matmul,
     T=(_matmul_for_x, _matmul_for_y),
+    batch=batching.matrix_product,
     shape_rule=_matmul_shape,
     is_matmul=True,
     operator="@",

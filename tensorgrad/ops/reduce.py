@@ -11,7 +11,7 @@ from tensorgrad._typing import Array, Axis
 from tensorgrad.core.aval import Aval
 from tensorgrad.core.op import OpFunction
 from tensorgrad.errors import DTypeError, ShapeError, explain
-from tensorgrad.ops import complexes
+from tensorgrad.ops import batching, complexes
 from tensorgrad.ops.entry import Example, custom, linear, select, zero
 from tensorgrad.ops.indexing import getitem
 from tensorgrad.ops.shapes import as_aval, normalise_axes, reduced_shape
@@ -87,6 +87,7 @@ sum: OpFunction = linear(
     "sum",
     _sum,
     T=lambda g, x_like, axis: spread(g, x_like, axis),
+    batch=batching.along_axis,
     shape_rule=reduction_shape_rule("sum", _sum),
     numpy=np.sum,
     method="sum",
@@ -113,6 +114,7 @@ mean: OpFunction = linear(
     "mean",
     _mean,
     T=lambda g, x_like, axis: spread(g * (1.0 / count_of(x_like, axis)), x_like, axis),
+    batch=batching.along_axis,
     shape_rule=reduction_shape_rule("mean", _mean, needs_entries=True),
     numpy=np.mean,
     method="mean",
@@ -300,6 +302,7 @@ max: OpFunction = select(
     _max,
     vjp=_extreme_vjp,
     jvp=_extreme_jvp,
+    batch=batching.along_axis,
     shape_rule=reduction_shape_rule("max", _max, needs_entries=True),
     numpy=(np.max, np.amax),
     method="max",
@@ -323,6 +326,7 @@ min: OpFunction = select(
     _min,
     vjp=_extreme_vjp,
     jvp=_extreme_jvp,
+    batch=batching.along_axis,
     shape_rule=reduction_shape_rule("min", _min, needs_entries=True),
     numpy=(np.min, np.amin),
     method="min",

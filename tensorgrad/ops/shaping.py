@@ -11,6 +11,7 @@ from tensorgrad._typing import Array, Axis, Shape
 from tensorgrad.core.aval import Aval
 from tensorgrad.core.op import OpFunction
 from tensorgrad.errors import ArgumentError, explain
+from tensorgrad.ops import batching
 from tensorgrad.ops.entry import Example, linear, zero
 from tensorgrad.ops.shapes import (
     as_aval,
@@ -45,6 +46,7 @@ reshape: OpFunction = linear(
     "reshape",
     _reshape,
     T=lambda g, x_like, order: reshape(g, x_like.shape, order=order),
+    batch=batching.reshaped,
     shape_rule=layout_shape_rule(
         "reshape",
         _reshape,
@@ -163,6 +165,7 @@ broadcast_to: OpFunction = linear(
     "broadcast_to",
     _broadcast_to,
     T=lambda g, x_like: g,  # the sweep sums over the axes that were added
+    batch=batching.broadcast,
     shape_rule=layout_shape_rule(
         "broadcast_to",
         _broadcast_to,
@@ -205,6 +208,7 @@ transpose: OpFunction = linear(
     "transpose",
     _transpose,
     T=lambda g, axes: transpose(g, axes=inverse_permutation(axes, g.ndim)),
+    batch=batching.permuted,
     shape_rule=layout_shape_rule(
         "transpose",
         _transpose,
@@ -389,6 +393,7 @@ _cast: OpFunction = linear(
     "astype",
     _astype,
     T=lambda g, x_like: g,  # the sweep casts it back, and takes the real part
+    batch=batching.aligned,
     shape_rule=_cast_shape,
     method="astype",
     examples=(
@@ -440,6 +445,7 @@ copy: OpFunction = linear(
     "copy",
     _copy,
     T=lambda g: g,
+    batch=batching.aligned,
     shape_rule=as_aval,
     numpy=np.copy,
     method="copy",
