@@ -14,6 +14,7 @@ __all__ = [
     "DataError",
     "DetachedError",
     "FileFormatError",
+    "GradientCheckError",
     "GraphError",
     "IndexRangeError",
     "MissingExtraError",
@@ -59,6 +60,10 @@ class StaleViewError(TensorgradError, RuntimeError):
 
 class GraphError(TensorgradError, RuntimeError):
     """The graph cannot answer: no path, not a scalar, an array changed meanwhile."""
+
+
+class GradientCheckError(TensorgradError, AssertionError):
+    """A derivative is not confirmed by the slopes of its function."""
 
 
 class CaptureError(TensorgradError, RuntimeError):

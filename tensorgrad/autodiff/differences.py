@@ -46,7 +46,11 @@ class Estimate:
 
 
 def differentiate(
-    phi: Callable[[float], Any], step: float, n_steps: int = N_STEPS
+    phi: Callable[[float], Any],
+    step: float,
+    n_steps: int = N_STEPS,
+    *,
+    noise: float = 0.0,
 ) -> Estimate:
     """Return φ'(0) of a function of a number, with an estimate of the error.
 
@@ -58,6 +62,9 @@ def differentiate(
         The largest step: within it φ should look like a polynomial.
     n_steps : int
         Steps, each half of the one before.
+    noise : float
+        How far a value of φ may be off, if that is known to be more than a few roundings
+        of its size.
 
     Returns
     -------
@@ -80,11 +87,14 @@ def differentiate(
             above, below = np.asarray(phi(h)), np.asarray(phi(-h))
             size = np.maximum(size, np.maximum(np.abs(above), np.abs(below)))
             row = [(above - below) / (2.0 * h)]
-            noise = NOISE_ULPS * np.finfo(np.float64).eps * size / h
+            off_by = NOISE_ULPS * np.finfo(np.float64).eps * size + noise
             for j, before in enumerate(rows):
                 factor = 4.0 ** (j + 1)
                 entry = (factor * row[j] - before) / (factor - 1.0)
-                off = np.maximum(np.abs(entry - row[j]), np.abs(entry - before)) + noise
+                off = (
+                    np.maximum(np.abs(entry - row[j]), np.abs(entry - before))
+                    + off_by / h
+                )
                 off = np.where(np.isnan(off), np.inf, off)
                 row.append(entry)
                 best = np.where(off < error, entry, best)

@@ -90,6 +90,8 @@ def bind(op: Op, args: tuple[Any, ...], static: dict[str, Any]) -> Any:
         values.append(value)
     if is_abstract:
         out = _without_arrays(op, values, static)
+    elif any_tensor and MODE.get().watch is not None:
+        out = _watched(op, values, static)
     else:
         out = _evaluate(op, values, static, is_large=is_large)
     if not any_tensor:
@@ -117,6 +119,15 @@ def _evaluate(
         raise
     except Exception as error:
         raise explained(op, values, static, error) from error
+
+
+def _watched(op: Op, values: list[Any], static: dict[str, Any]) -> Any:
+    """Let the mode's watch see an op, and compute its result or another one."""
+
+    def evaluate() -> Any:
+        return _evaluate(op, values, static, is_large=False)
+
+    return MODE.get().watch(op, values, static, evaluate)
 
 
 def _without_arrays(op: Op, values: list[Any], static: dict[str, Any]) -> Any:

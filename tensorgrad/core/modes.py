@@ -31,7 +31,9 @@ class Mode:
     losses from logits; ``debug`` stores the creating line and freezes foreign arrays;
     ``depth`` counts the transforms (`grad`, `vjp` …) that are under way; ``forward``
     is told of every recorded op (a `Pushforward`, which finds its tangent); ``save``
-    off makes nodes that hold no values: a graph to look at, not to sweep.
+    off makes nodes that hold no values: a graph to look at, not to sweep; ``watch`` is
+    called with every op that a Tensor goes into, as (op, values, static, evaluate), and
+    returns the result, which ``evaluate()`` would compute.
     """
 
     record: bool = True
@@ -41,6 +43,7 @@ class Mode:
     depth: int = 0
     forward: Any = None
     save: bool = True
+    watch: Any = None
 
 
 EAGER = Mode()

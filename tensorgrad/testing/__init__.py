@@ -6,8 +6,22 @@ import importlib
 from typing import Any
 
 from tensorgrad.errors import MissingExtraError, explain
+from tensorgrad.testing.gradients import Check, GradReport, gradcheck
+from tensorgrad.testing.mutation.score import (
+    MutationReport,
+    Survivor,
+    mutation_score,
+)
 
-__all__ = ["strategies"]
+__all__ = [
+    "Check",
+    "GradReport",
+    "MutationReport",
+    "Survivor",
+    "gradcheck",
+    "mutation_score",
+    "strategies",
+]
 
 
 def __getattr__(name: str) -> Any:

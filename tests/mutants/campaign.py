@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.core.op import Op, layout_of
-from tests.mutants.faults import faults
-from tests.mutants.rules import OPS, definition, helpers, made_like, rules_of
+from tensorgrad.testing.mutation.code import definition, made_like
+from tensorgrad.testing.mutation.faults import faults
+from tests.mutants.rules import OPS, helpers, rules_of
 from tests.table.cases import (
     COMPLEX_DIFFERENTIABLE,
     CONTINUED,

@@ -12,9 +12,10 @@ import pytest
 
 from tensorgrad.core.op import Op
 from tensorgrad.ops import TABLE
+from tensorgrad.testing.mutation.code import definition, made_like
+from tensorgrad.testing.mutation.faults import faults
 from tests.mutants.campaign import killer, mutants, planted_code
-from tests.mutants.faults import faults
-from tests.mutants.rules import OPS, definition, helpers, made_like, rules_of
+from tests.mutants.rules import OPS, helpers, rules_of
 from tests.mutants.survivors import Entry, read, write
 
 REACHED = helpers()

@@ -1,28 +1,30 @@
-"""Faults that a hand derivation has, as changes of a rule's syntax tree."""
+"""Faults that a hand derivation has, as changes of a function's syntax tree."""
 
 from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.mutants.rules import Function
+from tensorgrad.testing.mutation.code import Function
 
-Change = Callable[[ast.AST], ast.AST]
+__all__ = ["Fault", "changes", "faults"]
 
 PRODUCTS = {"matmul", "dot", "tensordot", "outer", "inner", "vdot", "einsum"}
 TRANSPOSES = {"transpose", "swapaxes", "moveaxis", "_flipped"}
+OTHERS = {"sum": "mean", "mean": "sum", "sin": "cos", "cos": "sin"}
 CONJUGATES = {"conjugate", "_conjugate", "conj"}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One change: its family, what it says in words, and the changed definition."""
+    """One change: its family, its line, what it says, and the changed definition."""
 
     family: str
     change: str
     node: Function
+    line: int = 0
 
 
 def faults(node: Function, operands: Sequence[str]) -> Iterator[Fault]:
@@ -32,12 +34,14 @@ def faults(node: Function, operands: Sequence[str]) -> Iterator[Fault]:
     """
     places = [(k, inner) for k, inner in enumerate(ast.walk(node))]
     for k, inner in places:
-        for family, changed in changes(inner, operands, is_result(node, inner)):
+        for family, changed in changes(
+            inner, operands, is_whole=is_result(node, inner)
+        ):
             before, after = ast.unparse(inner), ast.unparse(changed)
             mutant = replaced(node, k, changed)
-            yield Fault(
-                family, f"{before} -> {after}", with_parameters(mutant, operands)
-            )
+            whole_mutant = with_parameters(mutant, operands)
+            line = getattr(inner, "lineno", 0)
+            yield Fault(family, f"{before} -> {after}", whole_mutant, line)
 
 
 def is_result(node: Function, inner: ast.AST) -> bool:
@@ -76,7 +80,7 @@ def with_parameters(node: Function, operands: Sequence[str]) -> Function:
 
 
 def changes(
-    node: ast.AST, operands: Sequence[str], is_whole: bool
+    node: ast.AST, operands: Sequence[str], *, is_whole: bool
 ) -> Iterator[tuple[str, ast.expr]]:
     """Yield the faults of one expression, by family."""
     if is_whole and isinstance(node, ast.expr) and not isinstance(node, ast.Tuple):
@@ -87,6 +91,10 @@ def changes(
         yield "sign", node.operand
     if isinstance(node, ast.Call):
         yield from calls(node)
+    if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
+        yield "transposed", node.value
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        yield from comparisons(node)
     if isinstance(node, ast.Name) and node.id in operands:
         for other in operands:
             if other != node.id:
@@ -125,9 +133,34 @@ def binary(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
                 yield "factor", doubled
 
 
+def comparisons(node: ast.Compare) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the other side of a condition, which a mask is made of."""
+    opposite = {ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Lt: ast.Gt, ast.LtE: ast.GtE}
+    other = opposite.get(type(node.ops[0]))
+    if other is not None:
+        yield "condition", ast.Compare(node.left, [other()], node.comparators)
+
+
 def calls(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    """Yield swapped matrices, and transposes and conjugates that are left out."""
+    """Yield swapped matrices, other axes and functions, and what is left out."""
+    is_method = isinstance(node.func, ast.Attribute)
     name = node.func.id if isinstance(node.func, ast.Name) else ""
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else name
+    other = OTHERS.get(name)
+    if other is not None:
+        func = copy.copy(node.func)
+        setattr(func, "attr" if is_method else "id", other)
+        yield "function", ast.Call(func, node.args, node.keywords)
+    for k, keyword in enumerate(node.keywords):
+        axis = keyword.value
+        if (
+            keyword.arg == "axis"
+            and isinstance(axis, ast.Constant)
+            and axis.value in (0, 1)
+        ):
+            keywords = list(node.keywords)
+            keywords[k] = ast.keyword("axis", ast.Constant(1 - axis.value))
+            yield "reduction", ast.Call(node.func, node.args, keywords)
     if name in PRODUCTS and len(node.args) >= 2:
         first, second, *rest = node.args
         yield "transposed", ast.Call(node.func, [second, first, *rest], node.keywords)

@@ -1,0 +1,1 @@
+"""What `gradcheck` is made of."""

@@ -1,0 +1,294 @@
+"""The function under test, and its derivative, as functions of a flat list of arrays.
+
+Whatever the user's function takes, a check moves the arrays of floating and complex
+numbers in it and leaves everything else alone. A `Claim` is a derivative that somebody
+has worked out: this package in reverse or forward mode, or a function by hand.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad._typing import Array
+from tensorgrad.autodiff.inputs import trace
+from tensorgrad.autodiff.products import Outputs, adjoints, jvp
+from tensorgrad.core.modes import switch
+from tensorgrad.core.tensor import Tensor, as_value, wrap
+from tensorgrad.errors import (
+    ArgumentError,
+    DTypeError,
+    ShapeError,
+    explain,
+)
+from tensorgrad.tree import flatten, unflatten
+
+__all__ = ["Arguments", "Flat", "Forward", "Handwritten", "Reverse"]
+
+
+class Arguments:
+    """The arguments of a call, and the leaves among them that can move."""
+
+    def __init__(self, args: Sequence[Any]) -> None:
+        self.leaves, self.structure = flatten(tuple(args))
+        paths = list(self.structure.paths())
+        self.places = [i for i, leaf in enumerate(self.leaves) if _moves(leaf)]
+        self.names = [self._name(paths[i], len(args)) for i in self.places]
+        self.point = [np.asarray(as_value(self.leaves[i])) for i in self.places]
+        if not self.places:
+            raise DTypeError(
+                explain(
+                    "gradcheck",
+                    "arguments without floating or complex numbers",
+                    "an argument to differentiate by",
+                    "Pass 2.0 for 2, and np.asarray(x, float) for other numbers",
+                )
+            )
+
+    @staticmethod
+    def _name(path: str, n_args: int) -> str:
+        number, _, rest = path.partition(".")
+        if n_args == 1:
+            return rest or "x"
+        return f"argument {number}" + (f".{rest}" if rest else "")
+
+    def filled(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the arguments with other arrays where they can move."""
+        leaves = [_again(leaf) for leaf in self.leaves]
+        for i, array in zip(self.places, arrays, strict=True):
+            leaves[i] = array
+        args: tuple[Any, ...] = unflatten(self.structure, leaves)
+        return args
+
+
+def _moves(leaf: Any) -> bool:
+    if isinstance(leaf, (Tensor, np.ndarray, np.generic)):
+        return leaf.dtype.kind in "fc"
+    return isinstance(leaf, (float, complex))
+
+
+def _again(leaf: Any) -> Any:
+    """Return a generator as it was: every call has to draw the same numbers."""
+    return copy.deepcopy(leaf) if isinstance(leaf, np.random.Generator) else leaf
+
+
+class Flat:
+    """A function from a list of arrays to the list of its floating results."""
+
+    def __init__(self, f: Callable[..., Any], arguments: Arguments) -> None:
+        self.f = f
+        self.arguments = arguments
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        """Return the results that vary continuously."""
+        value = self.f(*self.arguments.filled(arrays))
+        found = []
+        for leaf in flatten(value)[0]:
+            result = leaf if isinstance(leaf, Tensor) else np.asarray(leaf)
+            if result.dtype.kind in "fc":
+                found.append(result)
+        if not found:
+            raise DTypeError(
+                explain(
+                    "gradcheck",
+                    "a function without floating results",
+                    "a number or an array that varies continuously",
+                    "Return the quantity itself, not a condition or a count",
+                )
+            )
+        return found
+
+    def values(
+        self, arrays: Sequence[Array], *, as_tensors: bool = True
+    ) -> list[Array]:
+        """Return the results as arrays, without a graph."""
+        given: list[Any] = list(arrays)
+        if as_tensors:
+            given = [wrap(array, None) for array in arrays]
+        with switch(record=False, forward=None):
+            return [np.asarray(as_value(result)) for result in self(*given)]
+
+    def takes_tensors(self, arrays: Sequence[Array]) -> bool:
+        """Tell whether it runs on Tensors, so that its ops can be watched."""
+        try:
+            self.values(arrays)
+        except Exception:  # noqa: BLE001  # it is not ours, and need not know Tensors
+            return False
+        return True
+
+
+class Reverse:
+    """The adjoints that reverse mode finds."""
+
+    name = "reverse"
+
+    def __init__(self, flat: Flat) -> None:
+        self.flat = flat
+
+    def __call__(
+        self, arrays: Sequence[Array], weights: Sequence[Any], *, keep: bool = False
+    ) -> list[Any]:
+        """Return the adjoint of ``sum(weights * results)`` for each array."""
+        inputs = trace("gradcheck", arrays, range(len(arrays)))
+        outputs = Outputs("gradcheck", inputs.call(self.flat, {}))
+        inputs.check()
+        given = [
+            np.asarray(w, leaf.dtype)
+            for w, leaf in zip(weights, outputs.leaves, strict=True)
+        ]
+        return adjoints(inputs, outputs, given, keep=keep)
+
+
+class Forward:
+    """The derivative along a direction that forward mode finds."""
+
+    name = "forward"
+
+    def __init__(self, flat: Flat) -> None:
+        self.flat = flat
+
+    def along(
+        self,
+        arrays: Sequence[Array],
+        direction: Sequence[Array],
+        weights: Sequence[Any],
+    ) -> float:
+        """Return the derivative of ``sum(weights * results)`` along the direction."""
+        tangents = [
+            np.asarray(v, a.dtype) for v, a in zip(direction, arrays, strict=True)
+        ]
+        _, moved = jvp(self.flat, list(arrays), tangents)
+        pairs = zip(weights, moved, strict=True)
+        return float(sum(np.sum(w * as_value(t)).real for w, t in pairs))
+
+
+class Handwritten:
+    """The gradient that a function of the user's returns."""
+
+    name = "handwritten"
+
+    def __init__(self, gradient: Callable[..., Any], arguments: Arguments) -> None:
+        self.gradient = gradient
+        self.arguments = arguments
+        self.takes_cotangent = _takes_cotangent(gradient)
+
+    def __call__(
+        self, arrays: Sequence[Any], weights: Sequence[Any], *, keep: bool = False
+    ) -> list[Any]:
+        """Return its gradient for each array, in the arguments' structure."""
+        # Copies: it may write to them, which is found out and must not spoil the rest.
+        args = self.arguments.filled([_copied(array) for array in arrays])
+        extra = {"g": np.array(weights[0])} if self.takes_cotangent else {}
+        with switch(record=False, forward=None):
+            found = self.gradient(*args, **extra)
+        leaves = self._leaves(found, len(args))
+        scale = 1.0 if self.takes_cotangent else np.asarray(weights[0])
+        results = []
+        for i, name, like in zip(
+            self.arguments.places, self.arguments.names, arrays, strict=True
+        ):
+            share = leaves[i]
+            value = np.asarray(as_value(share))
+            if value.shape != like.shape:
+                raise ShapeError(
+                    explain(
+                        "gradcheck: the handwritten gradient",
+                        f"shape {value.shape} for {name}",
+                        f"the shape of what it belongs to, {like.shape}",
+                        "Sum over the axes that it was broadcast along, or transpose it",
+                    )
+                )
+            results.append(value if keep or self.takes_cotangent else value * scale)
+        return results
+
+    def raw(self, arrays: Sequence[Any], weights: Sequence[Any]) -> list[Any]:
+        """Return what the function returned, leaf by leaf, as it came."""
+        args = self.arguments.filled(arrays)
+        extra = {"g": weights[0]} if self.takes_cotangent else {}
+        leaves = self._leaves(self.gradient(*args, **extra), len(args))
+        return [leaves[i] for i in self.arguments.places]
+
+    def _leaves(self, found: Any, n_args: int) -> list[Any]:
+        """Return the gradient's leaves in the order of the arguments'."""
+        is_bare = n_args == 1 and not (isinstance(found, tuple) and len(found) == 1)
+        given = (found,) if is_bare else found
+        if not isinstance(given, (tuple, list)) or len(given) != n_args:
+            given = self._for_moving(given, n_args)
+        leaves: list[Any] = []
+        for wanted, entry in zip(
+            unflatten(
+                self.arguments.structure,
+                list(range(len(self.arguments.leaves))),
+            ),
+            given,
+            strict=True,
+        ):
+            places, structure = flatten(wanted)
+            parts, other = flatten(entry)
+            if entry is None or not any(p in self.arguments.places for p in places):
+                leaves += [np.zeros(())] * len(places)
+                continue
+            if other != structure:
+                raise self._misfit(
+                    f"leaves {list(other.paths())}", list(structure.paths())
+                )
+            leaves += parts
+        return leaves
+
+    def _for_moving(self, given: Any, n_args: int) -> list[Any]:
+        """Accept a gradient for those arguments alone that have something to move."""
+        wanted = unflatten(
+            self.arguments.structure, list(range(len(self.arguments.leaves)))
+        )
+        moving = [
+            k
+            for k, tree in enumerate(wanted)
+            if any(i in self.arguments.places for i in flatten(tree)[0])
+        ]
+        entries = [given] if len(moving) == 1 else given
+        if isinstance(entries, (tuple, list)) and len(entries) == len(moving):
+            found: list[Any] = [None] * n_args
+            for k, entry in zip(moving, entries, strict=True):
+                found[k] = entry
+            return found
+        raise self._misfit(f"a {type(given).__name__}", f"{n_args} entries")
+
+    def _misfit(self, came: str, expected: Any) -> ArgumentError:
+        return ArgumentError(
+            explain(
+                "gradcheck: the handwritten gradient",
+                came,
+                f"the structure of the arguments: {expected}",
+                "Return a tuple with an entry for each argument, None for those without "
+                "gradient",
+            )
+        )
+
+
+def _copied(array: Any) -> Any:
+    # In the layout that it came in, which a gradient should not depend on.
+    if isinstance(array, np.ndarray) and array.flags.c_contiguous:
+        return array.copy()
+    return array
+
+
+def _takes_cotangent(gradient: Callable[..., Any]) -> bool:
+    try:
+        return "g" in inspect.signature(gradient).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def runs_on_tensors(
+    claim: Any, arrays: Sequence[Array], weights: Sequence[Any]
+) -> bool:
+    """Tell whether a handwritten gradient can be computed from Tensors."""
+    try:
+        claim([wrap(a, None) for a in arrays], weights)
+    except Exception:  # noqa: BLE001  # it is not ours, and need not know Tensors
+        return False
+    return True

@@ -1,0 +1,165 @@
+"""From a claim, a slope and the noise of both to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite, nan
+
+from tensorgrad.testing.checking.slopes import Slope
+
+__all__ = [
+    "CONFIRMED",
+    "INCONCLUSIVE",
+    "REFUTED",
+    "RESOLUTION",
+    "Check",
+    "judge",
+    "overall",
+]
+
+CONFIRMED, REFUTED, INCONCLUSIVE = "confirmed", "refuted", "inconclusive"
+
+RESOLUTION = 2e-5
+"""What an agreement has to resolve, as a part of the derivative: a factor of 1.0001 in
+it is five times as much."""
+
+EPSILON = 2.0**-52
+ZERO_ULPS = 1e3
+"""Roundings of the function's size below which a derivative may be called zero."""
+
+SAFETY = 5.0
+"""How many times its own estimate a slope may be off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison, or one property.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at: a mode, a property.
+    where : str
+        The argument, and the entry of it if it is one.
+    verdict : str
+        "confirmed", "refuted" or "inconclusive".
+    reason : str
+        Why it is not confirmed; empty if it is.
+    claimed, reference, bound : float
+        The derivative under test, the measured one, and how far they may differ. NaN
+        for a property.
+    """
+
+    name: str
+    where: str
+    verdict: str
+    reason: str = ""
+    claimed: float = nan
+    reference: float = nan
+    bound: float = nan
+
+    @property
+    def excess(self) -> float:
+        """How many times the allowed distance the two are apart."""
+        gap = abs(self.claimed - self.reference)
+        if not isfinite(gap):
+            return float("inf") if self.verdict == REFUTED else 0.0
+        return gap / self.bound if self.bound else (float("inf") if gap else 0.0)
+
+
+def judge(
+    name: str,
+    where: str,
+    claimed: float,
+    slope: Slope,
+    noise: float,
+    again: Callable[[], Slope],
+    *,
+    eps: float = EPSILON,
+    scale: float = 0.0,
+) -> Check:
+    """Compare a claimed derivative with a measured one.
+
+    Parameters
+    ----------
+    name, where : str
+        As in `Check`.
+    claimed : float
+    slope : Slope
+    noise : float
+        How far rounding may have moved the claim.
+    again : callable
+        Measures once more, with other steps: nothing is refuted by one measurement.
+    eps : float
+        Rounding of the code under test.
+    scale : float
+        Size of what the function adds up. A derivative that is zero for all that rounding
+        leaves, on both sides, is confirmed if that is little by this measure.
+
+    Examples
+    --------
+    >>> judge("reverse", "x", 2.0, Slope(2.0, 1e-9), 1e-15, lambda: Slope(2.0, 1e-9)).verdict
+    'confirmed'
+    >>> judge("reverse", "x", 2.1, Slope(2.0, 1e-9), 1e-15, lambda: Slope(2.0, 1e-9)).verdict
+    'refuted'
+    """
+    if slope.reason:
+        reason = {
+            "kink": "a kink lies within every stencil around this point",
+            "not finite": "the function is not finite around this point",
+        }[slope.reason]
+        return Check(name, where, INCONCLUSIVE, reason, claimed)
+    reference, bound = slope.value, SAFETY * slope.error + noise
+
+    def result(verdict: str, reason: str = "") -> Check:
+        return Check(name, where, verdict, reason, claimed, reference, bound)
+
+    if claimed == 0 and (slope.is_constant or slope.error == slope.value == 0):
+        return result(CONFIRMED)
+    size = max(abs(claimed), abs(reference))
+    gap = abs(claimed - reference)
+    if gap <= bound:
+        if bound <= max(RESOLUTION, 1e4 * eps) * size:
+            return result(CONFIRMED)
+        if slope.is_exact and size <= bound <= ZERO_ULPS * eps * scale:
+            return result(CONFIRMED)
+        return result(
+            INCONCLUSIVE,
+            f"differences resolve this derivative no better than ±{bound:.1e}",
+        )
+    second = again()
+    if second.reason:
+        return result(INCONCLUSIVE, "a second measurement met a kink")
+    spread = abs(second.value - reference)
+    bound = SAFETY * (slope.error + second.error + spread) + noise
+    if isfinite(claimed) and gap <= 2.0 * bound:
+        return result(INCONCLUSIVE, "two measurements differ by as much as the claim")
+    return result(REFUTED, _difference(claimed, reference))
+
+
+def _difference(claimed: float, reference: float) -> str:
+    """Say how a claim differs, in the words that lead to the mistake."""
+    if not isfinite(claimed):
+        return f"it is {claimed}, the function is smooth"
+    if claimed == 0:
+        return f"it is zero, the slope is {reference:.6g}"
+    if reference == 0:
+        return f"it is {claimed:.6g}, the function does not change"
+    ratio = claimed / reference
+    if abs(ratio + 1) < RESOLUTION:
+        return "its sign is wrong"
+    return f"it is {ratio:.6g} times the slope"
+
+
+def overall(verdicts: list[str]) -> str:
+    """Return the verdict of several.
+
+    Examples
+    --------
+    >>> overall(["confirmed", "inconclusive"]), overall(["refuted", "inconclusive"])
+    ('inconclusive', 'refuted')
+    """
+    if REFUTED in verdicts:
+        return REFUTED
+    return INCONCLUSIVE if INCONCLUSIVE in verdicts or not verdicts else CONFIRMED

@@ -1,0 +1,1 @@
+"""Faults planted into code that computes derivatives."""
