@@ -9,14 +9,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tensorgrad.cli.commands import demo, predict, train, verify
+from tensorgrad.cli.commands import check, demo, predict, train, verify
 from tensorgrad.cli.options import Parser, UsageError, nearest
 from tensorgrad.cli.report import complain
 from tensorgrad.errors import TensorgradError, explain
 
 __all__ = ["main"]
 
-COMMANDS = ("demo", "train", "predict", "verify")
+COMMANDS = ("demo", "train", "predict", "verify", "check")
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -37,8 +37,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "tensorgrad") -> int:
     Returns
     -------
     int
-        0: done. 1: gradients disagree (demo), or a claim is not settled (verify). 2: the
-        arguments, the data or a file cannot be used; the reason is on stderr. 130:
+        0: done. 1: gradients disagree (demo), a claim is not settled (verify), or a
+        derivative is refuted (check). 2: the arguments, the data or a file cannot be
+        used; the reason is on stderr. 3: a derivative cannot be told (check). 130:
         interrupted. 141: nobody reads the output any more.
 
     Examples
@@ -108,7 +109,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     version = getattr(sys.modules["tensorgrad"], "__version__", "of unknown version")
     parser.add_argument("--version", action="version", version=f"tensorgrad {version}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (demo, train, predict, verify):
+    for command in (demo, train, predict, verify, check):
         command.add(commands, prog)
     parser.set_defaults(run=None)
     return parser

@@ -7,6 +7,8 @@ from typing import Any
 
 from tensorgrad.errors import MissingExtraError, explain
 from tensorgrad.testing.gradients import Check, GradReport, gradcheck
+from tensorgrad.testing.laws import batch_laws
+from tensorgrad.testing.marks import checked
 from tensorgrad.testing.mutation.score import (
     MutationReport,
     Survivor,
@@ -18,6 +20,8 @@ __all__ = [
     "GradReport",
     "MutationReport",
     "Survivor",
+    "batch_laws",
+    "checked",
     "gradcheck",
     "mutation_score",
     "strategies",

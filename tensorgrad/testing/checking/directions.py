@@ -34,7 +34,7 @@ def sizes(x: Array) -> Array:
 
 def drawn(rng: np.random.Generator, x: Array) -> Array:
     """Return a random direction in which every entry moves."""
-    signs = rng.choice([-1.0, 1.0], x.shape) * rng.choice([0.5, 1.0], x.shape)
+    signs = rng.choice([-1.0, 1.0], x.shape) * rng.choice([0.25, 0.5, 1.0], x.shape)
     direction: Array = signs * sizes(x)
     if x.dtype.kind == "c":
         turned = rng.choice([-1.0, 1.0], x.shape) * sizes(x)

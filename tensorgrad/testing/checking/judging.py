@@ -14,6 +14,7 @@ __all__ = [
     "REFUTED",
     "RESOLUTION",
     "Check",
+    "Claimed",
     "judge",
     "overall",
 ]
@@ -25,8 +26,9 @@ RESOLUTION = 2e-5
 it is five times as much."""
 
 EPSILON = 2.0**-52
-ZERO_ULPS = 1e3
-"""Roundings of the function's size below which a derivative may be called zero."""
+ZERO_ULPS, ZERO_LEVEL = 1e5, 1e-4
+"""Roundings of the function's size, and a part of it in single precision, below which a
+derivative may be called zero."""
 
 SAFETY = 5.0
 """How many times its own estimate a slope may be off."""
@@ -68,15 +70,27 @@ class Check:
         return gap / self.bound if self.bound else (float("inf") if gap else 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A derivative under test, along a direction.
+
+    ``noise`` is how far rounding may have moved it, ``eps`` the rounding of the code that
+    it is from; ``vanishes`` tells that it is zero because each of its terms is.
+    """
+
+    value: float
+    noise: float
+    eps: float = EPSILON
+    vanishes: bool = False
+
+
 def judge(
     name: str,
     where: str,
-    claimed: float,
+    claim: Claimed,
     slope: Slope,
-    noise: float,
     again: Callable[[], Slope],
     *,
-    eps: float = EPSILON,
     scale: float = 0.0,
 ) -> Check:
     """Compare a claimed derivative with a measured one.
@@ -85,25 +99,23 @@ def judge(
     ----------
     name, where : str
         As in `Check`.
-    claimed : float
+    claim : Claimed
     slope : Slope
-    noise : float
-        How far rounding may have moved the claim.
     again : callable
         Measures once more, with other steps: nothing is refuted by one measurement.
-    eps : float
-        Rounding of the code under test.
     scale : float
         Size of what the function adds up. A derivative that is zero for all that rounding
         leaves, on both sides, is confirmed if that is little by this measure.
 
     Examples
     --------
-    >>> judge("reverse", "x", 2.0, Slope(2.0, 1e-9), 1e-15, lambda: Slope(2.0, 1e-9)).verdict
+    >>> slope = Slope(2.0, 1e-9)
+    >>> judge("reverse", "x", Claimed(2.0, 1e-15), slope, lambda: slope).verdict
     'confirmed'
-    >>> judge("reverse", "x", 2.1, Slope(2.0, 1e-9), 1e-15, lambda: Slope(2.0, 1e-9)).verdict
+    >>> judge("reverse", "x", Claimed(2.1, 1e-15), slope, lambda: slope).verdict
     'refuted'
     """
+    claimed, noise, eps = claim.value, claim.noise, claim.eps
     if slope.reason:
         reason = {
             "kink": "a kink lies within every stencil around this point",
@@ -115,18 +127,20 @@ def judge(
     def result(verdict: str, reason: str = "") -> Check:
         return Check(name, where, verdict, reason, claimed, reference, bound)
 
-    if claimed == 0 and (slope.is_constant or slope.error == slope.value == 0):
+    if claim.vanishes and (slope.is_constant or slope.error == slope.value == 0):
         return result(CONFIRMED)
     size = max(abs(claimed), abs(reference))
     gap = abs(claimed - reference)
     if gap <= bound:
         if bound <= max(RESOLUTION, 1e4 * eps) * size:
             return result(CONFIRMED)
-        if slope.is_exact and size <= bound <= ZERO_ULPS * eps * scale:
+        if slope.is_exact and size <= bound <= min(ZERO_ULPS * eps, ZERO_LEVEL) * scale:
             return result(CONFIRMED)
+        limit = (
+            "rounding leaves" if noise > SAFETY * slope.error else "differences find"
+        )
         return result(
-            INCONCLUSIVE,
-            f"differences resolve this derivative no better than ±{bound:.1e}",
+            INCONCLUSIVE, f"{limit} this derivative no better than ±{bound:.1e}"
         )
     second = again()
     if second.reason:

@@ -26,6 +26,7 @@ from tensorgrad.testing.checking.judging import (
     INCONCLUSIVE,
     REFUTED,
     Check,
+    Claimed,
     judge,
 )
 from tensorgrad.testing.checking.properties import (
@@ -39,11 +40,13 @@ from tensorgrad.testing.checking.watching import Rounding
 
 __all__ = ["Session"]
 
-N_DIRECTIONS = 2
-N_ROUNDED = 3
-"""Runs with other roundings; the spread of so few is taken eightfold."""
+N_DIRECTIONS, MOST_DIRECTIONS = 2, 5
+"""Random directions for each argument, and how many if none can be told."""
 
-NOISE_FACTOR = 8.0
+N_ROUNDED = 4
+"""Runs with other roundings; the spread of so few is taken fourfold."""
+
+NOISE_FACTOR = 4.0
 N_REDRAWS = 4
 LARGEST_MOVE = 0.05
 """Of an entry's size: how far a point moves off a kink."""
@@ -69,7 +72,8 @@ class Session:
     entries: list[Check] = field(default_factory=list)
     n_calls: int = 0
     n_redrawn: int = 0
-    measured: dict[int, tuple[Array, Any, Any]] = field(default_factory=dict)
+    measured: dict[int, Any] = field(default_factory=dict)
+    adjoints: list[Array] = field(default_factory=list)
 
     def run(self, order: int) -> None:
         """Check the first derivative, then those above it while nothing is wrong."""
@@ -149,6 +153,7 @@ class Session:
         if self.handwritten is not None:
             self.checks.append(check_memory(self.handwritten, arrays, weights))
         found = [np.asarray(g) for g in claim(arrays, weights)]
+        self.adjoints = found
         noise = self._noise(claim, arrays, weights, found)
         eps = _epsilon([*arrays, *found])
         if self.handwritten is None and "reverse" not in self.modes:
@@ -184,16 +189,21 @@ class Session:
         where = self.arguments.names[k]
         if not g.size:
             return
-        found = []
-        for _ in range(N_DIRECTIONS):
+        found: list[Check] = []
+        tried: list[tuple[Check, Any]] = []
+        while len(found) < N_DIRECTIONS or (
+            len(found) < MOST_DIRECTIONS
+            and all(c.verdict == INCONCLUSIVE for c in found)
+        ):
             v = drawn(self.rng, probe.point[k])
             found.append(self._along(k, name, where, g, noise, eps, v, probe))
+            tried.append((found[-1], self.measured.get(k)))
             if found[-1].verdict == REFUTED:
                 self._localise(k, name, g, noise, eps, v, probe)
                 break
-        refuted = [c for c in found if c.verdict == REFUTED]
-        confirmed = [c for c in found if c.verdict == CONFIRMED]
-        self.checks.append((refuted or confirmed or found)[0])
+        # What tells most about the other mode is where this one was resolved best.
+        _, self.measured[k] = min(tried, key=lambda pair: _unresolved(pair[0]))
+        self.checks.append(_decisive(found))
 
     def _along(
         self,
@@ -225,11 +235,9 @@ class Session:
         return judge(
             name,
             where,
-            claimed,
+            Claimed(claimed, off, eps, vanishes=not terms.any()),
             slope,
-            off,
             lambda: probe.slope(direction, finer=True),
-            eps=eps,
             scale=probe.scale,
         )
 
@@ -314,7 +322,7 @@ class Session:
             if not x.size:
                 continue
             v = drawn(self.rng, probe.point[k])
-            v, adjoint, slope = self.measured.get(k, (v, None, None))
+            v, adjoint, slope = self.measured.get(k) or (v, None, None)
             direction: list[Any] = [None] * len(arrays)
             direction[k] = v
             tangents = [*zeros[:k], v, *zeros[k + 1 :]]
@@ -322,14 +330,13 @@ class Session:
             # Both modes add up the same terms, each in its own order.
             off = 2.0 * _in_quadrature(noise[k], v) + 8.0 * eps * abs(claimed)
             where = self.arguments.names[k]
+            vanishes = claimed == 0 and not self.adjoints[k].any()
             check = judge(
                 name,
                 where,
-                claimed,
+                Claimed(claimed, off, eps, vanishes=vanishes),
                 probe.slope(direction) if slope is None else slope,
-                off,
                 lambda d=direction: probe.slope(d, finer=True),  # type: ignore[misc]
-                eps=eps,
                 scale=probe.scale,
             )
             self.checks.append(check)
@@ -378,10 +385,8 @@ class Session:
             for total, g, h in zip(spread, found, other, strict=True):
                 gap = np.abs(np.asarray(as_value(h)) - g)
                 np.maximum(total, np.where(np.isfinite(gap), gap, np.inf), out=total)
-        # Below the smallest number there are fewer digits, and then none.
-        underflow = 1e3 * max(float(np.finfo(g.dtype).tiny) for g in found)
         return [
-            NOISE_FACTOR * s + 4.0 * eps * np.abs(g) + underflow
+            NOISE_FACTOR * s + 4.0 * eps * np.abs(g)
             for s, g in zip(spread, found, strict=True)
         ]
 
@@ -434,6 +439,19 @@ class Session:
             return Check(name, "all arguments", CONFIRMED)
         reason = f"⟨v, Hw⟩ is {right:.8g} and ⟨w, Hv⟩ is {left:.8g}"
         return Check(name, "all arguments", REFUTED, reason, left, right, off)
+
+
+def _unresolved(check: Check) -> float:
+    """Return how little of a derivative was resolved."""
+    size = max(abs(check.claimed), abs(check.reference))
+    return check.bound / size if size > 0 and check.bound >= 0 else float("inf")
+
+
+def _decisive(found: Sequence[Check]) -> Check:
+    """Return the check that says most: a refuted one, else a confirmed one."""
+    refuted = [c for c in found if c.verdict == REFUTED]
+    confirmed = [c for c in found if c.verdict == CONFIRMED]
+    return (refuted or confirmed or list(found))[0]
 
 
 def _in_quadrature(noise: Array, v: Array) -> float:

@@ -200,9 +200,12 @@ class Rounding:
         array = np.asarray(out)
         if array.dtype.kind not in "fc" or type(out) is Lanes:
             return out
-        sizes = self.rng.choice([-1.0, -0.5, 0.5, 1.0], array.shape)
-        changed: Array = array + array * (self.eps * sizes).astype(array.real.dtype)
-        return changed
+        # Half a unit may round to the number itself; equal ones may cancel each other.
+        sizes = self.rng.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], array.shape)
+        real = array.real.dtype
+        changed: Array = array + array * (self.eps * sizes).astype(real)
+        # What underflows is off by the smallest number there is, however small it is.
+        return changed + (np.finfo(real).smallest_subnormal * sizes).astype(real)
 
 
 class Complex:
