@@ -37,12 +37,18 @@ def random_program(seed: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """Return a program of one to five ops, and its inputs."""
     rng = np.random.default_rng(seed)
     steps = usable_steps()
-    chosen = [
-        (steps[rng.integers(len(steps))], tuple(int(k) for k in rng.integers(0, 10, 3)))
-        for _ in range(rng.integers(1, 6))
-    ]
-    program = build_program(chosen, seed=seed)
-    return program, program.inputs
+    while True:
+        chosen = [
+            (
+                steps[rng.integers(len(steps))],
+                tuple(int(k) for k in rng.integers(10, size=3)),
+            )
+            for _ in range(rng.integers(1, 6))
+        ]
+        program = build_program(chosen, seed=seed)
+        # Steps that do not fit are left out, and then none may be left.
+        if program.inputs:
+            return program, program.inputs
 
 
 def random_network(seed: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:

@@ -42,7 +42,10 @@ def refused(run, folder):
         (["-V"], "'-V', which belongs to no option.*Choose one of --help"),
         (["train", "digits", "--model", "a"], "'--model'.*Choose one of"),
         (["train", "iris"], "'iris': there is no such.*Choose one of digits, breast"),
-        (["trian"], "'trian': .*demo, train, predict, verify. Did you mean 'train'?"),
+        (
+            ["trian"],
+            "'trian': .*demo, train, predict, verify, check. Did you mean 'train'?",
+        ),
         (["train"], "required: DATA.*train --help"),
         (["train", "digits", "--hiden", "3"], "'--hiden'.*Did you mean '--hidden'?"),
         (["train", "digits", "--hiden=3"], "Did you mean '--hidden'?"),

@@ -57,7 +57,13 @@ def add(commands: Any, prog: str) -> None:
         metavar="NAME",
         help="check this handwritten gradient of the same file",
     )
-    parser.add_argument("--order", type=int, choices=(1, 2), default=1)
+    parser.add_argument(
+        "--order",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="2 checks second derivatives too (default: %(default)s)",
+    )
     parser.add_argument(
         "--seed",
         type=count("--seed", 0),
