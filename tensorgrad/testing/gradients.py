@@ -36,8 +36,9 @@ def gradcheck(
     f : callable, or pair of callables
         Built of Tensors or of plain NumPy: this package's derivative is checked. A pair
         (value, gradient) has a handwritten gradient checked: ``gradient(*args)`` returns
-        it in the structure of the arguments, as a tuple for several; a gradient of more
-        than one number takes a cotangent as ``g``.
+        a tuple with an entry for each argument, in its structure, or the gradient by the
+        first argument alone. Arguments without one (None, or left out) are constants. A
+        gradient of more than one number takes a cotangent as ``g``.
     *args
         Where: arrays, numbers, nested containers, modules. What holds no floating or
         complex numbers is passed on. Where one is a Hypothesis strategy, ``n_points``
@@ -122,10 +123,14 @@ def _at_point(
 ) -> GradReport:
     arguments = Arguments(args)
     value, gradient = f if isinstance(f, tuple) else (f, None)
+    handwritten = None
+    if gradient is not None:
+        handwritten = Handwritten(gradient, arguments)
+        handwritten.restrict()
     session = Session(
         flat=Flat(value, arguments),
         arguments=arguments,
-        handwritten=None if gradient is None else Handwritten(gradient, arguments),
+        handwritten=handwritten,
         modes=modes,
         rng=rng,
         n_entries=n_entries,

@@ -174,6 +174,11 @@ WRONG = {
         (X,),
         "ignores the cotangent",
     ),
+    "mixes the cotangent's entries": (
+        (lambda x: x**2, lambda x, g: 2 * x * np.abs(g).max() * np.sign(g)),
+        (X,),
+        "not linear in the cotangent",
+    ),
     "float32 factor": (
         handwritten(lambda g: np.float32(1.01) * g),
         (X.astype(np.float32),),
@@ -279,6 +284,68 @@ def test_strategy_finds_what_one_point_may_hide(name):
 def test_array_stays_at_its_point():
     f = (lambda x: (x**3).sum(), lambda x: np.where(x < 0, 3.3, 3.0) * x**2)
     assert gradcheck(f, np.array([1.0, 2.0])).verdict == CONFIRMED
+
+
+P = {"W": X.T[:, :2].copy(), "b": np.array([0.5, -1.0, 2.0])}
+
+
+def data_loss(p, x, y):
+    return np.mean((p["W"] @ x + p["b"][:, None] - y) ** 2)
+
+
+def data_slopes(p, x, y):
+    delta = 2 * (p["W"] @ x + p["b"][:, None] - y) / y.size
+    return {"W": delta @ x.T, "b": delta.sum(axis=1)}
+
+
+SHAPES_OF_ANSWERS = {
+    "the first alone": data_slopes,
+    "a tuple of one": lambda p, x, y: (data_slopes(p, x, y),),
+    "None for the rest": lambda p, x, y: (data_slopes(p, x, y), None, None),
+    "all": lambda p, x, y: (
+        data_slopes(p, x, y),
+        p["W"].T @ (2 * (p["W"] @ x + p["b"][:, None] - y) / y.size),
+        -2 * (p["W"] @ x + p["b"][:, None] - y) / y.size,
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", SHAPES_OF_ANSWERS)
+def test_gradient_may_be_given_for_some_arguments(answer):
+    x, y = RNG.normal(size=(2, 4)), RNG.normal(size=(3, 4))
+    report = gradcheck((data_loss, SHAPES_OF_ANSWERS[answer]), P, x, y)
+    assert report.verdict == CONFIRMED, report.table()
+    named = {check.where for check in report.checks}
+    assert named >= {"argument 0.W", "argument 0.b"}
+    assert ("argument 1" in named) == (answer == "all")
+
+
+def test_list_of_as_many_parameters_as_arguments_is_told_apart():
+    report = gradcheck(
+        (lambda p, x: (p[0] * p[1] * x).sum(), lambda p, x: [p[1] * x, p[0] * x]),
+        [X, X + 1],
+        X - 1,
+    )
+    assert report.verdict == CONFIRMED, report.table()
+
+
+def end_of_domain(x):
+    value = float(x[0])
+    return np.array(value**0.5 if value >= 0 else complex(0).real / 0)
+
+
+def test_function_that_raises_beyond_its_domain_is_measured_within():
+    report = gradcheck((end_of_domain, lambda x: 0.5 / np.sqrt(x)), np.array([1e-3]))
+    assert report.verdict == CONFIRMED, report.table()
+
+
+def test_layout_in_which_a_gradient_raises_is_named():
+    def fragile(x):
+        entries = np.frombuffer(x, x.dtype)
+        return (3 * entries**2).reshape(x.shape)
+
+    report = gradcheck((lambda x: (x**3).sum(), fragile), X)
+    assert (report.verdict, "it raises" in report.reason) == (REFUTED, True)
 
 
 # ------------------------------------------------------------- what cannot be told

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from tensorgrad.errors import (
     ShapeError,
     explain,
 )
-from tensorgrad.tree import flatten, unflatten
+from tensorgrad.tree import Structure, flatten, unflatten
 
 __all__ = ["Arguments", "Flat", "Forward", "Handwritten", "Reverse"]
 
@@ -55,6 +55,13 @@ class Arguments:
         if n_args == 1:
             return rest or "x"
         return f"argument {number}" + (f".{rest}" if rest else "")
+
+    def keep(self, places: Collection[int]) -> None:
+        """Let only those leaves move that are at some places."""
+        kept = [k for k, place in enumerate(self.places) if place in places]
+        self.names = [self.names[k] for k in kept]
+        self.point = [self.point[k] for k in kept]
+        self.places = [self.places[k] for k in kept]
 
     def filled(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
         """Return the arguments with other arrays where they can move."""
@@ -106,9 +113,8 @@ class Flat:
         self, arrays: Sequence[Array], *, as_tensors: bool = True
     ) -> list[Array]:
         """Return the results as arrays, without a graph."""
-        given: list[Any] = list(arrays)
-        if as_tensors:
-            given = [wrap(array, None) for array in arrays]
+        # Plain arrays are copied: the function may write to them.
+        given: list[Any] = [wrap(a, None) if as_tensors else a.copy() for a in arrays]
         with switch(record=False, forward=None):
             return [np.asarray(as_value(result)) for result in self(*given)]
 
@@ -191,8 +197,7 @@ class Handwritten:
         for i, name, like in zip(
             self.arguments.places, self.arguments.names, arrays, strict=True
         ):
-            share = leaves[i]
-            value = np.asarray(as_value(share))
+            value = np.asarray(as_value(leaves[i]))
             if value.shape != like.shape:
                 raise ShapeError(
                     explain(
@@ -212,50 +217,84 @@ class Handwritten:
         leaves = self._leaves(self.gradient(*args, **extra), len(args))
         return [leaves[i] for i in self.arguments.places]
 
+    def restrict(self) -> None:
+        """Hold constant what the gradient makes no claim for: find out by a call."""
+        arrays = [np.array(x) for x in self.arguments.point]
+        args = self.arguments.filled(arrays)
+        extra = {"g": 1.0} if self.takes_cotangent else {}
+        try:
+            with switch(record=False, forward=None):
+                found = self.gradient(*args, **extra)
+        except (TypeError, ValueError):
+            if self.takes_cotangent:
+                return  # a cotangent of another shape; every argument takes part
+            raise
+        entries = self._entries(found, len(args))
+        wanted = self._numbered()
+        claimed = {
+            place
+            for places, entry in zip(wanted, entries, strict=True)
+            if entry is not None
+            for place in flatten(places)[0]
+        }
+        self.arguments.keep(claimed)
+
+    def _numbered(self) -> tuple[Any, ...]:
+        """Return the arguments with the number of each leaf in its place."""
+        n = len(self.arguments.leaves)
+        numbered: tuple[Any, ...] = unflatten(self.arguments.structure, list(range(n)))
+        return numbered
+
     def _leaves(self, found: Any, n_args: int) -> list[Any]:
         """Return the gradient's leaves in the order of the arguments'."""
-        is_bare = n_args == 1 and not (isinstance(found, tuple) and len(found) == 1)
-        given = (found,) if is_bare else found
-        if not isinstance(given, (tuple, list)) or len(given) != n_args:
-            given = self._for_moving(given, n_args)
         leaves: list[Any] = []
-        for wanted, entry in zip(
-            unflatten(
-                self.arguments.structure,
-                list(range(len(self.arguments.leaves))),
-            ),
-            given,
-            strict=True,
+        for places, entry in zip(
+            self._numbered(), self._entries(found, n_args), strict=True
         ):
-            places, structure = flatten(wanted)
-            parts, other = flatten(entry)
-            if entry is None or not any(p in self.arguments.places for p in places):
-                leaves += [np.zeros(())] * len(places)
-                continue
-            if other != structure:
-                raise self._misfit(
-                    f"leaves {list(other.paths())}", list(structure.paths())
-                )
+            wanted = flatten(places)[0]
+            parts = [None] * len(wanted) if entry is None else flatten(entry)[0]
             leaves += parts
         return leaves
 
-    def _for_moving(self, given: Any, n_args: int) -> list[Any]:
-        """Accept a gradient for those arguments alone that have something to move."""
-        wanted = unflatten(
-            self.arguments.structure, list(range(len(self.arguments.leaves)))
-        )
+    def _entries(self, found: Any, n_args: int) -> list[Any]:
+        """Return the gradient by argument, None where there is none.
+
+        It may be a tuple with an entry for each argument, the gradient by the first one
+        alone, or a tuple for the first ones, or for those that have anything to move.
+        """
+        structures = [flatten(places)[1] for places in self._numbered()]
+        if flatten(found)[1] == structures[0] and not self._fits(found, structures):
+            return [found, *[None] * (n_args - 1)]
         moving = [
             k
-            for k, tree in enumerate(wanted)
-            if any(i in self.arguments.places for i in flatten(tree)[0])
+            for k, places in enumerate(self._numbered())
+            if any(i in self.arguments.places for i in flatten(places)[0])
         ]
-        entries = [given] if len(moving) == 1 else given
-        if isinstance(entries, (tuple, list)) and len(entries) == len(moving):
-            found: list[Any] = [None] * n_args
-            for k, entry in zip(moving, entries, strict=True):
-                found[k] = entry
-            return found
-        raise self._misfit(f"a {type(given).__name__}", f"{n_args} entries")
+        if isinstance(found, (tuple, list)):
+            leading = list(range(min(len(found), n_args)))
+            for chosen in (leading, moving):
+                if self._fits(found, [structures[k] for k in chosen]):
+                    entries: list[Any] = [None] * n_args
+                    for k, entry in zip(chosen, found, strict=True):
+                        entries[k] = entry
+                    return entries
+        paths = [list(s.paths()) for s in structures]
+        raise self._misfit(
+            f"a {type(found).__name__} with leaves {list(flatten(found)[1].paths())}",
+            paths,
+        )
+
+    @staticmethod
+    def _fits(found: Any, structures: Sequence[Structure]) -> bool:
+        """Tell whether these are gradients by arguments of such structures."""
+        return (
+            isinstance(found, (tuple, list))
+            and len(found) == len(structures)
+            and all(
+                entry is None or flatten(entry)[1] == structure
+                for entry, structure in zip(found, structures, strict=True)
+            )
+        )
 
     def _misfit(self, came: str, expected: Any) -> ArgumentError:
         return ArgumentError(

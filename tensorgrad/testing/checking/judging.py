@@ -132,7 +132,7 @@ def judge(
     size = max(abs(claimed), abs(reference))
     gap = abs(claimed - reference)
     if gap <= bound:
-        if bound <= max(RESOLUTION, 1e4 * eps) * size:
+        if bound <= max(RESOLUTION, min(1e4 * eps, 1e-2)) * size:
             return result(CONFIRMED)
         if slope.is_exact and size <= bound <= min(ZERO_ULPS * eps, ZERO_LEVEL) * scale:
             return result(CONFIRMED)

@@ -131,7 +131,11 @@ class Probe:
                 x if v is None else x + h * v
                 for x, v in zip(self.point, direction, strict=True)
             ]
-            value, number = self._run(moved)
+            try:
+                value, number = self._run(moved)
+            except (ArithmeticError, ValueError) as error:
+                # It ran at the point itself: its own way to say where its domain ends.
+                raise _LeftPieceError("not finite") from error
             if not np.isfinite(value):
                 raise _LeftPieceError("not finite")
             if number != self.number:
