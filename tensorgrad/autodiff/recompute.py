@@ -118,7 +118,12 @@ class Recomputed:
         with switch(record=True, depth=MODE.get().depth + 1):
             value = self.call.run(inputs)
         leaves = flatten(value)[0]
-        if [_fingerprint(as_value(v)) for v in leaves] != self.prints:
+        # Somebody who changes results on purpose compares them too.
+        is_watched = MODE.get().watch is not None
+        if (
+            not is_watched
+            and [_fingerprint(as_value(v)) for v in leaves] != self.prints
+        ):
             raise GraphError(
                 explain(
                     "checkpoint",

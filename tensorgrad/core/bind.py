@@ -134,7 +134,12 @@ def _without_arrays(op: Op, values: list[Any], static: dict[str, Any]) -> Any:
     """Apply an op to what stands for arrays: to many at once, or to shapes alone."""
     if any(type(value) is Lanes for value in values):
         return spread(op, values, static)
-    return op.shape_rule(*[_abstract(v) for v in values], **static)
+
+    def evaluate() -> Any:
+        return op.shape_rule(*[_abstract(v) for v in values], **static)
+
+    watch = MODE.get().watch
+    return evaluate() if watch is None else watch(op, values, static, evaluate)
 
 
 def _abstract(value: Any) -> Any:

@@ -264,9 +264,11 @@ class Dropout(Module):
         if trace is not None:
             trace.note_mask(mask)
         dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(np.float64)
-        scale = np.asarray(mask.astype(dtype) / dtype.type(self.keep_prob))
-        # Nobody else holds it: read-only, it needs no guard.
-        scale.flags.writeable = False
+        scale = mask.astype(dtype) / dtype.type(self.keep_prob)
+        if not isinstance(scale, Tensor):  # as under capture, where draws are inputs
+            scale = np.asarray(scale)
+            # Nobody else holds it: read-only, it needs no guard.
+            scale.flags.writeable = False
         return multiply(x, scale)
 
     def describe(self) -> str:

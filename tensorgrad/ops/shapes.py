@@ -50,8 +50,7 @@ def result_dtype(name: str, forward: Any, operands: tuple[Any, ...]) -> np.dtype
     """Return the dtype that a pointwise function gives: asked of NumPy, not guessed."""
     if isinstance(forward, np.ufunc):
         given = tuple(
-            x.dtype if isinstance(x, Aval) else type(x) if type(x) in _WEAK else None
-            for x in operands
+            x.dtype if isinstance(x, Aval) else _WEAK.get(type(x)) for x in operands
         )
         try:
             return forward.resolve_dtypes((*given, *[None] * forward.nout))[-1]
@@ -67,7 +66,13 @@ def result_dtype(name: str, forward: Any, operands: tuple[Any, ...]) -> np.dtype
         raise _wrong_dtypes(name, operands, error) from None
 
 
-_WEAK = (int, float, complex)
+_WEAK: dict[type, Any] = {
+    int: int,
+    float: float,
+    complex: complex,
+    bool: np.dtype(np.bool_),
+}
+"""What NumPy takes Python numbers for; truth values are not weak."""
 
 
 def _wrong_dtypes(name: str, operands: tuple[Any, ...], error: Exception) -> DTypeError:

@@ -15,6 +15,7 @@ __all__ = [
     "RESOLUTION",
     "Check",
     "Claimed",
+    "difference",
     "judge",
     "overall",
 ]
@@ -29,6 +30,9 @@ EPSILON = 2.0**-52
 ZERO_ULPS, ZERO_LEVEL = 1e5, 1e-4
 """Roundings of the function's size, and a part of it in single precision, below which a
 derivative may be called zero."""
+
+FAR = 1e6
+"""A factor beyond which two numbers say more than their ratio."""
 
 SAFETY = 5.0
 """How many times its own estimate a slope may be off."""
@@ -149,11 +153,17 @@ def judge(
     bound = SAFETY * (slope.error + second.error + spread) + noise
     if isfinite(claimed) and gap <= 2.0 * bound:
         return result(INCONCLUSIVE, "two measurements differ by as much as the claim")
-    return result(REFUTED, _difference(claimed, reference))
+    return result(REFUTED, difference(claimed, reference))
 
 
-def _difference(claimed: float, reference: float) -> str:
-    """Say how a claim differs, in the words that lead to the mistake."""
+def difference(claimed: float, reference: float) -> str:
+    """Say how a claim differs, in the words that lead to the mistake.
+
+    Examples
+    --------
+    >>> difference(-2.0, 2.0), difference(3.0, 2.0)
+    ('its sign is wrong', 'it is 1.5 times the slope')
+    """
     if not isfinite(claimed):
         return f"it is {claimed}, the function is smooth"
     if claimed == 0:
@@ -161,6 +171,8 @@ def _difference(claimed: float, reference: float) -> str:
     if reference == 0:
         return f"it is {claimed:.6g}, the function does not change"
     ratio = claimed / reference
+    if not 1 / FAR < abs(ratio) < FAR:
+        return f"it is {claimed:.6g}, the slope is {reference:.6g}"
     if abs(ratio + 1) < RESOLUTION:
         return "its sign is wrong"
     return f"it is {ratio:.6g} times the slope"

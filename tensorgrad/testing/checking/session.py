@@ -27,6 +27,7 @@ from tensorgrad.testing.checking.judging import (
     REFUTED,
     Check,
     Claimed,
+    difference,
     judge,
 )
 from tensorgrad.testing.checking.properties import (
@@ -218,8 +219,10 @@ class Session:
     ) -> Check:
         direction: list[Any] = [None] * len(probe.point)
         direction[k] = v
-        terms = np.abs(g * v)
-        claimed = float(np.sum(g.astype(np.result_type(g, np.float64)) * v).real)
+        # What does not move takes no part, be it infinite.
+        products = np.where(v == 0, 0.0, g.astype(np.result_type(g, np.float64)) * v)
+        terms = np.abs(products)
+        claimed = float(np.sum(products).real)
         # Roundings of different entries are not correlated: they add up as squares.
         off = float(
             np.sqrt(
@@ -228,7 +231,7 @@ class Session:
                 )
             )
         )
-        off += 4.0 * eps * float(np.sqrt(np.sum(terms**2)))
+        off += 4.0 * eps * _in_quadrature(terms, np.ones(terms.shape))
         slope = probe.slope(direction)
         if np.count_nonzero(v) == v.size:
             self.measured[k] = (v, claimed, slope)
@@ -293,14 +296,18 @@ class Session:
             v = single(probe.point[k], place, unit)
             size = float(np.abs(v[place]))
             check = self._along(k, name, where, g, noise, eps, v, probe)
+            claimed, reference = check.claimed / size, check.reference / size
+            reason = check.reason
+            if check.verdict == REFUTED:
+                reason = difference(claimed, reference)
             self.entries.append(
                 Check(
                     check.name,
                     where,
                     check.verdict,
-                    check.reason,
-                    check.claimed / size,
-                    check.reference / size,
+                    reason,
+                    claimed,
+                    reference,
                     check.bound / size,
                 )
             )
@@ -456,7 +463,11 @@ def _decisive(found: Sequence[Check]) -> Check:
 
 def _in_quadrature(noise: Array, v: Array) -> float:
     """Return the noise along a direction: that of different entries is independent."""
-    return float(np.sqrt(np.sum(np.where(v == 0, 0.0, noise * np.abs(v)) ** 2)))
+    parts = np.where(v == 0, 0.0, noise * np.abs(v))
+    largest = float(parts.max(initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.sqrt(np.sum((parts / largest) ** 2)))
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -134,7 +134,7 @@ class Rounding:
     Parameters
     ----------
     eps : float
-        Relative size of a rounding.
+        Relative size of a rounding; results change by up to three.
     rng : numpy.random.Generator
 
     Examples
@@ -143,7 +143,7 @@ class Rounding:
     >>> from tensorgrad.core.modes import switch
     >>> with switch(watch=Rounding(1e-3, np.random.default_rng(0))):
     ...     y = tg.exp(tg.tensor(0.0))
-    >>> 0 < abs(y.item() - 1) <= 1e-3
+    >>> 0 < abs(y.item() - 1) <= 3e-3
     True
     """
 
