@@ -6,7 +6,7 @@ their variables are called; `str` prints one line for each instruction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -17,7 +17,15 @@ from tensorgrad.core.aval import Aval
 from tensorgrad.core.op import Op
 from tensorgrad.errors import CaptureError, explain
 
-__all__ = ["Constant", "Instruction", "Operand", "Program", "Variable", "run"]
+__all__ = [
+    "Constant",
+    "Instruction",
+    "Operand",
+    "Program",
+    "Variable",
+    "canonical_line",
+    "run",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,17 +199,30 @@ def _canonical(program: Program) -> Any:
     numbers: dict[Variable, int] = {v: k for k, v in enumerate(program.inputs)}
     lines = []
     for line in program.instructions:
-        operands = tuple(_numbered(o, numbers) for o in line.operands)
-        static = tuple((k, _plain(v)) for k, v in sorted(line.static.items()))
+        lines.append(canonical_line(line, numbers))
         for result in line.results:
             numbers[result] = len(numbers)
-        lines.append((line.op.name, operands, static))
     outputs = tuple(_numbered(o, numbers) for o in program.outputs)
     avals = tuple((v.aval.shape, v.aval.dtype.str) for v in program.inputs)
     return avals, tuple(lines), outputs
 
 
-def _numbered(operand: Operand, numbers: dict[Variable, int]) -> Any:
+def canonical_line(line: Instruction, numbers: Mapping[Variable, int]) -> Any:
+    """Return what an instruction does, its operands being told by numbers.
+
+    Examples
+    --------
+    >>> from tensorgrad.compile import capture
+    >>> program = capture(lambda x: x * 2, np.ones(1)).program
+    >>> canonical_line(program.instructions[0], {program.inputs[0]: 0})
+    ('multiply', (('value', 0), ('int', '2')), ())
+    """
+    operands = tuple(_numbered(o, numbers) for o in line.operands)
+    static = tuple((k, _plain(v)) for k, v in sorted(line.static.items()))
+    return line.op.name, operands, static
+
+
+def _numbered(operand: Operand, numbers: Mapping[Variable, int]) -> Any:
     if isinstance(operand, Variable):
         return ("value", numbers[operand])
     if isinstance(operand, Constant):

@@ -1,0 +1,228 @@
+"""Passes: functions from a program to one that computes the same with fewer ops.
+
+All of these are exact: the same bits come out, since the calls that are left get the same
+operands in the same memory order. Each can be left out; `simplify` applies all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tensorgrad.compile.program import (
+    Constant,
+    Instruction,
+    Operand,
+    Program,
+    Variable,
+    canonical_line,
+)
+
+__all__ = [
+    "PASSES",
+    "Pass",
+    "drop_copies",
+    "drop_dead_code",
+    "merge_common",
+    "simplify",
+    "undo_transposes",
+]
+
+Pass: TypeAlias = Callable[[Program], Program]
+
+
+def drop_dead_code(program: Program) -> Program:
+    """Leave out instructions that no output depends on; inputs stay.
+
+    Examples
+    --------
+    >>> from tensorgrad.compile import capture
+    >>> def f(x):
+    ...     np.exp(x)
+    ...     return x * 2.0
+    >>> len(drop_dead_code(capture(f, np.ones(2)).program))
+    1
+    """
+    needed = {o for o in program.outputs if isinstance(o, Variable)}
+    kept = []
+    for line in reversed(program.instructions):
+        if needed.isdisjoint(line.results):
+            continue
+        kept.append(line)
+        needed.update(o for o in line.operands if isinstance(o, Variable))
+    return Program(program.inputs, tuple(kept[::-1]), program.outputs)
+
+
+def drop_copies(program: Program) -> Program:
+    """Use what was copied instead of the copy: values are never written.
+
+    A copy of an input or a constant that is itself an output stays, for whoever gets it.
+
+    Examples
+    --------
+    >>> from tensorgrad.compile import capture
+    >>> len(drop_copies(capture(lambda x: x.copy() * 2.0, np.ones(2)).program))
+    1
+    """
+
+    def same_as(line: Instruction) -> Operand:
+        # Memory order decides what BLAS and ravel do; a copy keeps it.
+        return line.operands[0] if line.op.name == "copy" else _NOTHING
+
+    return _replaced(program, same_as)
+
+
+def undo_transposes(program: Program) -> Program:
+    """Use what was transposed where it is transposed back.
+
+    Examples
+    --------
+    >>> from tensorgrad.compile import capture
+    >>> program = capture(lambda x: x.T.T + np.swapaxes(x.T, 0, 1), np.ones((2, 3))).program
+    >>> print(drop_dead_code(undo_transposes(program)))
+    input  x: float64[2, 3]
+    v0 = add(x, x)  # float64[2, 3]
+    output v0
+    """
+    moved: dict[Variable, tuple[Operand, tuple[int, ...]]] = {}
+
+    def same_as(line: Instruction) -> Operand:
+        axes = _axes(line)
+        if axes is None:
+            return _NOTHING
+        source = line.operands[0]
+        if isinstance(source, Variable) and source in moved:
+            source, first = moved[source]
+            axes = tuple(first[a] for a in axes)
+        if axes == tuple(range(len(axes))):
+            return source
+        moved[line.results[0]] = (source, axes)
+        return _NOTHING
+
+    return _replaced(program, same_as)
+
+
+def merge_common(program: Program) -> Program:
+    """Compute once what is computed several times from the same operands.
+
+    Examples
+    --------
+    >>> from tensorgrad.compile import capture
+    >>> program = capture(lambda x: np.tanh(x) * np.tanh(x), np.ones(2)).program
+    >>> len(program), len(merge_common(program))
+    (3, 2)
+    """
+    names: dict[Any, int] = {v: k for k, v in enumerate(program.inputs)}
+    first: dict[Any, Instruction] = {}
+    replaced: dict[Variable, Operand] = {}
+    lines = []
+    for old in program.instructions:
+        line = _with(old, replaced)
+        key = canonical_line(line, names)
+        same = first.get(key)
+        if same is not None:
+            replaced.update(zip(line.results, same.results, strict=True))
+            continue
+        first[key] = line
+        for result in line.results:
+            names[result] = len(names)
+        lines.append(line)
+    outputs = tuple(_of(o, replaced) for o in program.outputs)
+    return Program(program.inputs, tuple(lines), outputs)
+
+
+PASSES: Mapping[str, Pass] = {
+    "copies": drop_copies,
+    "transposes": undo_transposes,
+    "common": merge_common,
+    "dead": drop_dead_code,
+}
+"""In the order in which `simplify` applies them."""
+
+
+def simplify(program: Program, leave_out: Iterable[str] = ()) -> Program:
+    """Apply all passes, or all but some, until nothing changes.
+
+    Parameters
+    ----------
+    program : Program
+    leave_out : iterable of str
+        Names among `PASSES`.
+
+    Examples
+    --------
+    >>> from tensorgrad.compile import capture
+    >>> import tensorgrad as tg
+    >>> program = capture(tg.grad(lambda x: np.tanh(x).sum()), np.ones(3)).program
+    >>> len(simplify(program)) < len(program)
+    True
+    """
+    left_out = set(leave_out)
+    unknown = left_out - PASSES.keys()
+    assert not unknown, unknown
+    while True:
+        before = len(program)
+        for name, apply in PASSES.items():
+            if name not in left_out:
+                program = apply(program)
+        if len(program) == before:
+            return program
+
+
+# ---------------------------------------------------------------------- the machinery
+
+_NOTHING = Constant(np.empty(0))
+"""Says that a result is the same as no operand."""
+
+
+def _replaced(program: Program, same_as: Callable[[Instruction], Operand]) -> Program:
+    """Use other operands for results that are the same, and leave their lines out."""
+    replaced: dict[Variable, Operand] = {}
+    given = set(program.outputs)
+    lines = []
+    for old in program.instructions:
+        line = _with(old, replaced)
+        source = same_as(line)
+        is_there = source is not _NOTHING
+        # What the caller gets must not be an input's own memory.
+        is_given = not given.isdisjoint(line.results)
+        if is_there and not (is_given and not _is_computed(source, lines)):
+            replaced[line.results[0]] = source
+        else:
+            lines.append(line)
+    outputs = tuple(_of(o, replaced) for o in program.outputs)
+    return Program(program.inputs, tuple(lines), outputs)
+
+
+def _is_computed(operand: Operand, lines: list[Instruction]) -> bool:
+    return any(operand in line.results for line in lines)
+
+
+def _with(line: Instruction, replaced: Mapping[Variable, Operand]) -> Instruction:
+    operands = tuple(_of(o, replaced) for o in line.operands)
+    if all(a is b for a, b in zip(operands, line.operands, strict=True)):
+        return line
+    return Instruction(line.op, operands, line.static, line.results)
+
+
+def _of(operand: Operand, replaced: Mapping[Variable, Operand]) -> Operand:
+    return replaced.get(operand, operand) if isinstance(operand, Variable) else operand
+
+
+def _axes(line: Instruction) -> tuple[int, ...] | None:
+    """Return the order of the axes after a transposition, or None for another op."""
+    if line.op.name not in ("transpose", "swapaxes"):
+        return None
+    source = line.operands[0]
+    if not isinstance(source, Variable):
+        return None
+    n = source.aval.ndim
+    order = list(range(n))
+    if line.op.name == "swapaxes":
+        first, second = line.static["axis1"] % n, line.static["axis2"] % n
+        order[first], order[second] = order[second], order[first]
+        return tuple(order)
+    axes = line.static.get("axes")
+    return tuple(order[::-1]) if axes is None else tuple(a % n for a in axes)

@@ -1,0 +1,104 @@
+"""Passes keep every bit, take work away, and say so by what is left."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tensorgrad as tg
+from tensorgrad.compile import capture
+from tensorgrad.compile.passes import PASSES, simplify
+from tensorgrad.compile.program import run
+from tensorgrad.testing import strategies as tst
+from tests.compile.test_capture import MADE, moved
+
+SEEDS = st.integers(0, 2**32 - 1)
+X = np.random.default_rng(0).normal(size=(4, 3))
+ALL = {**PASSES, "all": simplify}
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("kind", MADE)
+@given(program=tst.programs(), seed=SEEDS)
+def test_pass_keeps_every_bit(name, kind, program, seed):
+    before = capture(MADE[kind](program), *program.inputs).program
+    after = ALL[name](before)
+    after.check()
+    assert len(after) <= len(before)
+    assert after.inputs == before.inputs
+    inputs = moved(program.inputs, seed)
+    with np.errstate(all="ignore"):
+        for one, other in zip(run(after, inputs), run(before, inputs), strict=True):
+            np.testing.assert_array_equal(one, other, strict=True)
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(program=tst.programs())
+def test_pass_has_nothing_left_to_do(name, program):
+    once = ALL[name](capture(MADE["gradient"](program), *program.inputs).program)
+    assert ALL[name](once) == once
+
+
+def ops(program):
+    return [line.op.name for line in program.instructions]
+
+
+def test_training_step_is_left_with_what_one_would_write_by_hand():
+    def loss(p, x):
+        a = tg.tanh(x @ p["W1"].T + p["b1"])
+        return tg.log_loss(
+            tg.sigmoid(a @ p["W2"].T), np.array([[1.0], [0.0], [1.0], [1.0]])
+        )
+
+    params = {"W1": np.ones((2, 3)), "b1": np.zeros(2), "W2": np.ones((1, 2))}
+    program = simplify(capture(tg.grad(loss), params, X).program)
+    assert sorted(ops(program)) == sorted(
+        # forward: z1 = x W1ᵀ + b1, a1, z2, a2
+        ["transpose", "matmul", "add", "tanh", "transpose", "matmul", "sigmoid"]
+        # δ2 = (a2 − y)/n, δ1 = δ2 W2 ⊙ (1 − a1²)
+        + [
+            "subtract",
+            "multiply",
+            "divide",
+            "matmul",
+            "multiply",
+            "subtract",
+            "multiply",
+        ]
+        # dW2, dW1, db1
+        + ["swapaxes", "matmul", "transpose", "swapaxes", "matmul", "transpose"]
+        + ["sum", "reshape"]
+    )
+
+
+KEPT = {
+    "other operands": lambda x: np.sin(x) + np.sin(2 * x),
+    "other constants": lambda x: x * np.float64(2) + x * np.float64(3),
+    "other static arguments": lambda x: x.sum(axis=0).sum() + x.sum(axis=1).sum(),
+    "numbers of other kinds": lambda x: x * 1 + x * 1.0,
+    "another transposition": lambda x: np.transpose(x[None], (1, 2, 0)).T,
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_not_the_same_is_not_merged(name):
+    program = capture(KEPT[name], X).program
+    assert len(PASSES["common"](PASSES["transposes"](program))) == len(program)
+
+
+def test_copy_of_an_input_that_is_returned_stays_a_copy():
+    captured = capture(lambda x: x.copy(), X)
+    program = simplify(captured.program)
+    assert ops(program) == ["copy"]
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_pass_can_be_left_out(name):
+    def f(x):
+        np.exp(x)
+        return (x.copy().T.T + np.tanh(x)) * np.tanh(x)
+
+    program = capture(f, X).program
+    assert len(simplify(program, leave_out=[name])) > len(simplify(program))
