@@ -181,23 +181,21 @@ def _replaced(program: Program, same_as: Callable[[Instruction], Operand]) -> Pr
     """Use other operands for results that are the same, and leave their lines out."""
     replaced: dict[Variable, Operand] = {}
     given = set(program.outputs)
-    lines = []
+    lines: list[Instruction] = []
+    computed: set[Operand] = set()
     for old in program.instructions:
         line = _with(old, replaced)
         source = same_as(line)
         is_there = source is not _NOTHING
         # What the caller gets must not be an input's own memory.
         is_given = not given.isdisjoint(line.results)
-        if is_there and not (is_given and not _is_computed(source, lines)):
+        if is_there and (source in computed or not is_given):
             replaced[line.results[0]] = source
         else:
             lines.append(line)
+            computed.update(line.results)
     outputs = tuple(_of(o, replaced) for o in program.outputs)
     return Program(program.inputs, tuple(lines), outputs)
-
-
-def _is_computed(operand: Operand, lines: list[Instruction]) -> bool:
-    return any(operand in line.results for line in lines)
 
 
 def _with(line: Instruction, replaced: Mapping[Variable, Operand]) -> Instruction:
