@@ -22,6 +22,7 @@ from tensorgrad.autodiff.matrices import hessian, jacobian
 from tensorgrad.autodiff.products import elementwise_grad, hvp, jvp, vjp
 from tensorgrad.autodiff.recompute import checkpoint
 from tensorgrad.autodiff.transforms import grad, value_and_grad
+from tensorgrad.compiler.compiled import compile
 from tensorgrad.core._installed import TensorLike
 from tensorgrad.core.modes import debug, no_grad
 from tensorgrad.core.tensor import Tensor, tensor
@@ -221,6 +222,7 @@ __all__ = [
     "choose",
     "clip",
     "column_stack",
+    "compile",
     "compress",
     "concat",
     "concatenate",

@@ -31,6 +31,9 @@ ZERO_ULPS, ZERO_LEVEL = 1e5, 1e-4
 """Roundings of the function's size, and a part of it in single precision, below which a
 derivative may be called zero."""
 
+NEGLIGIBLE = 1e-25
+"""A part of the function's size: what is left of a product of rounded numbers."""
+
 FAR = 1e6
 """A factor beyond which two numbers say more than their ratio."""
 
@@ -145,6 +148,10 @@ def judge(
         )
         return result(
             INCONCLUSIVE, f"{limit} this derivative no better than ±{bound:.1e}"
+        )
+    if isfinite(gap) and gap <= NEGLIGIBLE * scale:
+        return result(
+            INCONCLUSIVE, "it is too small beside the function's values to tell"
         )
     second = again()
     if second.reason:

@@ -16,13 +16,13 @@ drawn anew for each run, in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tensorgrad._typing import Tree
-from tensorgrad.compile.program import (
+from tensorgrad._typing import Array, Tree
+from tensorgrad.compiler.program import (
     Constant,
     Instruction,
     Operand,
@@ -69,7 +69,7 @@ class Captured:
     Examples
     --------
     >>> import tensorgrad as tg
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> step = capture(tg.grad(lambda w: (w**3).sum()), np.ones(2))
     >>> step(np.array([1.0, 2.0]))
     array([ 3., 12.])
@@ -97,15 +97,34 @@ class Captured:
         self._check(leaves, structure)
         for guard in self.guards:
             guard.check()
+        values = self.values(leaves)
+        found = run(self.program, values)
+        return unflatten(self.outputs, self.owned(found, values))
+
+    def values(self, leaves: Sequence[Any]) -> list[Any]:
+        """Return the program's inputs: arrays among the arguments' leaves, and draws."""
         values = [np.asarray(as_value(leaves[i])) for i in self.places]
         values += [
             getattr(leaves[draw.generator], draw.method)(*draw.args, **draw.kwargs)
             for draw in self.draws
         ]
-        found = run(self.program, values)
-        given = {id(value) for value in (*values, *self.program.constants)}
-        owned = [r.copy() if id(r) in given or r.base is not None else r for r in found]
-        return unflatten(self.outputs, owned)
+        return values
+
+    def owned(self, results: Sequence[Any], values: Sequence[Any]) -> list[Array]:
+        """Return results that share memory with nothing that lives on."""
+        seen = {id(value) for value in (*values, *self.program.constants)}
+        owned = []
+        for result in results:
+            array = np.asarray(result)
+            if id(array) in seen or array.base is not None or not array.flags.writeable:
+                array = array.copy(order="K")
+            seen.add(id(array))
+            owned.append(array)
+        return owned
+
+    def with_program(self, program: Program) -> Captured:
+        """Return the same with another program, which a pass has made of this one's."""
+        return replace(self, program=program)
 
     def _check(self, leaves: Sequence[Any], structure: Structure) -> None:
         came = ""

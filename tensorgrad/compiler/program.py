@@ -69,7 +69,7 @@ class Program:
 
     Examples
     --------
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> print(capture(lambda x: np.tanh(x).sum(), np.ones((2, 3))).program)
     input  x: float64[2, 3]
     v0 = tanh(x)  # float64[2, 3]
@@ -212,7 +212,7 @@ def canonical_line(line: Instruction, numbers: Mapping[Variable, int]) -> Any:
 
     Examples
     --------
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> program = capture(lambda x: x * 2, np.ones(1)).program
     >>> canonical_line(program.instructions[0], {program.inputs[0]: 0})
     ('multiply', (('value', 0), ('int', '2')), ())
@@ -284,7 +284,7 @@ def run(program: Program, values: Sequence[Any]) -> list[Any]:
 
     Examples
     --------
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> run(capture(lambda x: x * 2.0, np.ones(2)).program, [np.array([3.0, 4.0])])
     [array([6., 8.])]
     """

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tensorgrad as tg
-from tensorgrad.compile import capture
-from tensorgrad.compile.passes import PASSES, simplify
-from tensorgrad.compile.program import run
+from tensorgrad.compiler import capture
+from tensorgrad.compiler.passes import PASSES, simplify
+from tensorgrad.compiler.program import run
 from tensorgrad.testing import strategies as tst
-from tests.compile.test_capture import MADE, moved
+from tests.compiler.test_capture import MADE, moved
 
 SEEDS = st.integers(0, 2**32 - 1)
 X = np.random.default_rng(0).normal(size=(4, 3))

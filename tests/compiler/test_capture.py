@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tensorgrad as tg
-from tensorgrad.compile import Program, Variable, capture
+from tensorgrad.compiler import Program, Variable, capture
 from tensorgrad.testing import strategies as tst
 
 SEEDS = st.integers(0, 2**32 - 1)

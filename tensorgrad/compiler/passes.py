@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tensorgrad.compile.program import (
+from tensorgrad.compiler.program import (
     Constant,
     Instruction,
     Operand,
@@ -38,7 +38,7 @@ def drop_dead_code(program: Program) -> Program:
 
     Examples
     --------
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> def f(x):
     ...     np.exp(x)
     ...     return x * 2.0
@@ -62,7 +62,7 @@ def drop_copies(program: Program) -> Program:
 
     Examples
     --------
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> len(drop_copies(capture(lambda x: x.copy() * 2.0, np.ones(2)).program))
     1
     """
@@ -79,7 +79,7 @@ def undo_transposes(program: Program) -> Program:
 
     Examples
     --------
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> program = capture(lambda x: x.T.T + np.swapaxes(x.T, 0, 1), np.ones((2, 3))).program
     >>> print(drop_dead_code(undo_transposes(program)))
     input  x: float64[2, 3]
@@ -109,7 +109,7 @@ def merge_common(program: Program) -> Program:
 
     Examples
     --------
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> program = capture(lambda x: np.tanh(x) * np.tanh(x), np.ones(2)).program
     >>> len(program), len(merge_common(program))
     (3, 2)
@@ -153,7 +153,7 @@ def simplify(program: Program, leave_out: Iterable[str] = ()) -> Program:
 
     Examples
     --------
-    >>> from tensorgrad.compile import capture
+    >>> from tensorgrad.compiler import capture
     >>> import tensorgrad as tg
     >>> program = capture(tg.grad(lambda x: np.tanh(x).sum()), np.ones(3)).program
     >>> len(simplify(program)) < len(program)

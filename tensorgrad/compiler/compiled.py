@@ -1,0 +1,264 @@
+"""`compile`: a function that is captured once for each kind of arguments, then printed."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import update_wrapper
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tensorgrad._typing import Tree
+from tensorgrad.compiler.capture import Captured, capture
+from tensorgrad.compiler.numpy_printer import constant_names, print_numpy
+from tensorgrad.compiler.passes import PASSES, simplify
+from tensorgrad.core.modes import MODE
+from tensorgrad.core.node import Leaf, Node
+from tensorgrad.core.tensor import Tensor, as_value
+from tensorgrad.errors import ArgumentError, explain
+from tensorgrad.serial.atomic import write_atomically
+from tensorgrad.tree import Structure, flatten, unflatten
+
+__all__ = ["Compiled", "compile"]
+
+MANY = 8
+"""Programs of one function after which it warns: something varies that should not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """A program, its printed function, and the kind of arguments that it is for."""
+
+    captured: Captured
+    n_captured: int
+    function: Callable[..., Any]
+    source: str
+    reason: str
+
+
+class Compiled:
+    """A function that runs as a printed program; what `compile` returns.
+
+    Attributes
+    ----------
+    source : str
+        NumPy, of the program that ran last; runs without this package.
+    program : Program
+        The same as data.
+    """
+
+    def __init__(self, f: Callable[..., Any], leave_out: tuple[str, ...]) -> None:
+        self._f = f
+        self._leave_out = leave_out
+        self._entries: dict[Any, _Entry] = {}
+        self._last: _Entry | None = None
+        self._lock = threading.Lock()
+        update_wrapper(self, f)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tree:
+        """Run the program for these arguments, capturing it if they are new in kind.
+
+        Inside a function that is being differentiated or captured the original function
+        runs, so that it takes part.
+        """
+        leaves, structure = flatten((args, kwargs))
+        if MODE.get().depth or any(map(_takes_part, leaves)):
+            return self._f(*args, **kwargs)
+        key = _kind(leaves, structure)
+        entry = self._entries.get(key) or self._captured(key, args, kwargs)
+        self._last = entry
+        captured = entry.captured
+        for guard in captured.guards:
+            guard.check()
+        values = captured.values(leaves)
+        found = entry.function(*values)
+        results = found if len(captured.program.outputs) != 1 else (found,)
+        return unflatten(captured.outputs, captured.owned(results, values))
+
+    def _captured(self, key: Any, args: Any, kwargs: Any) -> _Entry:
+        with self._lock:
+            # Another thread may have been faster.
+            if key not in self._entries:
+                reason = self._why(key)
+                captured = capture(self._f, *args, **kwargs)
+                n = len(captured.program)
+                captured = captured.with_program(
+                    simplify(captured.program, self._leave_out)
+                )
+                name = _name(self._f)
+                scope: dict[str, Any] = dict(constant_names(captured.program))
+                bare = print_numpy(captured.program, name, with_constants=False)
+                exec(builtin_compile(bare, f"<compiled {name}>", "exec"), scope)  # noqa: S102
+                source = print_numpy(captured.program, name)
+                self._entries[key] = _Entry(captured, n, scope[name], source, reason)
+                if len(self._entries) == MANY:
+                    self._warn(reason)
+            return self._entries[key]
+
+    def _why(self, key: Any) -> str:
+        """Say what is new in the arguments."""
+        if not self._entries:
+            return "first call"
+        last = next(reversed(self._entries))
+        if key[0] != last[0]:
+            return "other containers"
+        changed = [
+            f"{path}: {_shown(new)} after {_shown(old)}"
+            for path, old, new in zip(key[0].paths(), last[1], key[1], strict=True)
+            if old != new
+        ]
+        return "; ".join(changed[:3])
+
+    def _warn(self, reason: str) -> None:
+        warnings.warn(
+            explain(
+                f"compile: {_name(self._f)}",
+                f"{MANY} programs for one function, the last one because of {reason}",
+                "few kinds of arguments",
+                "Pass numbers that vary as arrays, np.asarray(x), and keep shapes fixed",
+            ),
+            stacklevel=4,
+        )
+
+    @property
+    def source(self) -> str:
+        """NumPy of the program that ran last."""
+        return self._needed("source").source
+
+    @property
+    def program(self) -> Any:
+        """The program that ran last."""
+        return self._needed("program").captured.program
+
+    def save(self, path: str | Path) -> None:
+        """Write the source to a file; it runs without this package."""
+        text = self.source
+        write_atomically(Path(path), lambda file: file.write(text.encode()))
+
+    def explain(self) -> str:
+        """Return a line for each program: why it was made, and what the passes took away."""
+        lines = []
+        for k, entry in enumerate(self._entries.values(), start=1):
+            n_left = len(entry.captured.program)
+            lines.append(
+                f"program {k}: {entry.reason}: {entry.n_captured} ops captured, "
+                f"{n_left} left"
+            )
+        passes = [name for name in PASSES if name not in self._leave_out]
+        lines.append(f"passes: {', '.join(passes) or 'none'}; all of them are exact")
+        return "\n".join(lines)
+
+    def _needed(self, what: str) -> _Entry:
+        if self._last is None:
+            raise ArgumentError(
+                explain(
+                    f"compile: {what} of {_name(self._f)}",
+                    "a function that has not been called",
+                    "a call, which tells shapes and dtypes",
+                    "Call it once",
+                )
+            )
+        return self._last
+
+
+builtin_compile = compile
+
+
+def compile(  # noqa: A001  # the name is fixed
+    f: Callable[..., Any], *, leave_out: tuple[str, ...] = ()
+) -> Compiled:
+    """Return a function that is captured once and then runs as printed NumPy.
+
+    Parameters
+    ----------
+    f : callable
+        Takes and returns nested containers and modules of arrays; may itself call `grad`
+        and the other transforms.
+    leave_out : tuple of str
+        Passes to leave out: copies, transposes, common, dead.
+
+    Returns
+    -------
+    Compiled
+        Takes the same arguments and returns plain arrays, the same to the last bit for
+        arguments in C order. ``.source`` is the program as NumPy, ``.explain()`` tells
+        what was captured and why.
+
+    Raises
+    ------
+    ArgumentError
+        If ``f`` is no function, or there is no such pass.
+    CaptureError
+        At the call: if the function depends on data where a program cannot, or on a
+        parameter that is no argument.
+
+    Notes
+    -----
+    There is one program for each structure, shapes and dtypes of the arguments, and for
+    each value of those that are no arrays: Python numbers are part of the program. Random
+    generators among the arguments are drawn from anew in every call.
+
+    Every result is an array of its own: later calls leave it alone.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorgrad as tg
+    >>> step = compile(lambda w, x: w - 0.1 * tg.grad(lambda w: ((x @ w) ** 2).sum())(w))
+    >>> step(np.ones(2), np.eye(2))
+    array([0.8, 0.8])
+    >>> print(step.explain())
+    program 1: first call: 9 ops captured, 6 left
+    passes: copies, transposes, common, dead; all of them are exact
+    """
+    unknown = sorted(set(leave_out) - PASSES.keys())
+    given: Any = f
+    if not callable(given) or unknown:
+        raise ArgumentError(
+            explain(
+                "compile",
+                f"leave_out with {unknown[0]!r}"
+                if unknown
+                else f"a {type(f).__name__}",
+                f"passes among {', '.join(PASSES)}" if unknown else "a function",
+                "Pass the function itself, and names of passes",
+            )
+        )
+    return Compiled(f, tuple(leave_out))
+
+
+def _kind(leaves: list[Any], structure: Structure) -> Any:
+    """Return what a program is for: structure, shapes and dtypes, plain values."""
+    return structure, tuple(map(_kind_of, leaves))
+
+
+def _kind_of(leaf: Any) -> Any:
+    if isinstance(leaf, (Tensor, np.ndarray, np.generic)):
+        value = as_value(leaf)
+        return ("array", value.shape, value.dtype)
+    if isinstance(leaf, np.random.Generator):
+        return ("generator",)
+    # 1, 1.0 and True are equal keys.
+    return (type(leaf), repr(leaf) if isinstance(leaf, float) else leaf)
+
+
+def _takes_part(leaf: Any) -> bool:
+    """Tell whether a value belongs to a graph; a parameter by itself is a plain value."""
+    if not isinstance(leaf, Tensor):
+        return False
+    node = leaf._node
+    return isinstance(node, Node) or (isinstance(node, Leaf) and node.traced)
+
+
+def _shown(kind: Any) -> str:
+    if kind[0] == "array":
+        return f"{kind[2].name}{list(kind[1])}"
+    return str(kind[-1])
+
+
+def _name(f: Any) -> str:
+    name = getattr(f, "__name__", "step")
+    return name if name.isidentifier() else "step"
