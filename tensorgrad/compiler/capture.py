@@ -116,9 +116,18 @@ class Captured:
         owned = []
         for result in results:
             array = np.asarray(result)
-            if id(array) in seen or array.base is not None or not array.flags.writeable:
+            base = array.base
+            # A view of all of a fresh array, as a transposed product, is nobody else's.
+            is_whole = isinstance(base, np.ndarray) and base.size == array.size
+            is_shared = id(array) in seen or not array.flags.writeable
+            if base is not None:
+                is_shared = is_shared or not is_whole or id(base) in seen
+                is_shared = is_shared or base.base is not None
+            if is_shared:
                 array = array.copy(order="K")
             seen.add(id(array))
+            if array.base is not None:
+                seen.add(id(array.base))
             owned.append(array)
         return owned
 

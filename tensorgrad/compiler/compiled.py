@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad._typing import Tree
+from tensorgrad._typing import Array, Tree
+from tensorgrad.compiler.buffers import Plan, make_buffers, plan_buffers
 from tensorgrad.compiler.capture import Captured, capture
 from tensorgrad.compiler.numpy_printer import constant_names, print_numpy
 from tensorgrad.compiler.passes import PASSES, simplify
+from tensorgrad.compiler.program import Program
 from tensorgrad.core.modes import MODE
 from tensorgrad.core.node import Leaf, Node
 from tensorgrad.core.tensor import Tensor, as_value
@@ -36,8 +38,30 @@ class _Entry:
     captured: Captured
     n_captured: int
     function: Callable[..., Any]
+    buffered: Callable[..., Any]
+    plan: Plan
+    free: list[list[Array]]
     source: str
     reason: str
+
+    def run(self, values: list[Any]) -> list[Array]:
+        """Return the results, in memory of their own."""
+        program = self.captured.program
+        work: list[Array] = []
+        if self.plan.places and all(v.flags.c_contiguous for v in values):
+            # Memory for one run at a time: another thread takes, or makes, its own.
+            try:
+                work = self.free.pop()
+            except IndexError:
+                work = make_buffers(self.plan)
+            found = self.buffered(*values, work)
+        else:
+            found = self.function(*values)
+        results = found if len(program.outputs) != 1 else (found,)
+        owned = self.captured.owned(results, [*values, *work])
+        if work:
+            self.free.append(work)
+        return owned
 
 
 class Compiled:
@@ -74,10 +98,7 @@ class Compiled:
         captured = entry.captured
         for guard in captured.guards:
             guard.check()
-        values = captured.values(leaves)
-        found = entry.function(*values)
-        results = found if len(captured.program.outputs) != 1 else (found,)
-        return unflatten(captured.outputs, captured.owned(results, values))
+        return unflatten(captured.outputs, entry.run(captured.values(leaves)))
 
     def _captured(self, key: Any, args: Any, kwargs: Any) -> _Entry:
         with self._lock:
@@ -86,15 +107,18 @@ class Compiled:
                 reason = self._why(key)
                 captured = capture(self._f, *args, **kwargs)
                 n = len(captured.program)
-                captured = captured.with_program(
-                    simplify(captured.program, self._leave_out)
+                program = simplify(captured.program, self._leave_out)
+                name, plan = _name(self._f), plan_buffers(program)
+                self._entries[key] = _Entry(
+                    captured.with_program(program),
+                    n,
+                    _executed(program, name, None),
+                    _executed(program, name, plan),
+                    plan,
+                    [],
+                    print_numpy(program, name),
+                    reason,
                 )
-                name = _name(self._f)
-                scope: dict[str, Any] = dict(constant_names(captured.program))
-                bare = print_numpy(captured.program, name, with_constants=False)
-                exec(builtin_compile(bare, f"<compiled {name}>", "exec"), scope)  # noqa: S102
-                source = print_numpy(captured.program, name)
-                self._entries[key] = _Entry(captured, n, scope[name], source, reason)
                 if len(self._entries) == MANY:
                     self._warn(reason)
             return self._entries[key]
@@ -146,7 +170,8 @@ class Compiled:
             n_left = len(entry.captured.program)
             lines.append(
                 f"program {k}: {entry.reason}: {entry.n_captured} ops captured, "
-                f"{n_left} left"
+                f"{n_left} left, {len(entry.plan.buffers)} buffers for "
+                f"{len(entry.plan.places)} results"
             )
         passes = [name for name in PASSES if name not in self._leave_out]
         lines.append(f"passes: {', '.join(passes) or 'none'}; all of them are exact")
@@ -211,7 +236,7 @@ def compile(  # noqa: A001  # the name is fixed
     >>> step(np.ones(2), np.eye(2))
     array([0.8, 0.8])
     >>> print(step.explain())
-    program 1: first call: 9 ops captured, 6 left
+    program 1: first call: 9 ops captured, 6 left, 0 buffers for 0 results
     passes: copies, transposes, common, dead; all of them are exact
     """
     unknown = sorted(set(leave_out) - PASSES.keys())
@@ -228,6 +253,16 @@ def compile(  # noqa: A001  # the name is fixed
             )
         )
     return Compiled(f, tuple(leave_out))
+
+
+def _executed(program: Program, name: str, plan: Plan | None) -> Callable[..., Any]:
+    """Return the function of a printed program."""
+    places = None if plan is None else plan.places
+    text = print_numpy(program, name, with_constants=False, places=places)
+    scope: dict[str, Any] = dict(constant_names(program))
+    exec(builtin_compile(text, f"<compiled {name}>", "exec"), scope)  # noqa: S102
+    function: Callable[..., Any] = scope[name]
+    return function
 
 
 def _kind(leaves: list[Any], structure: Structure) -> Any:

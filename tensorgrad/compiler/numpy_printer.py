@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import keyword
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,11 @@ INFIX = {
 
 
 def print_numpy(
-    program: Program, name: str = "step", *, with_constants: bool = True
+    program: Program,
+    name: str = "step",
+    *,
+    with_constants: bool = True,
+    places: Mapping[Variable, int] | None = None,
 ) -> str:
     """Return Python source with a function that does what a program does.
 
@@ -56,6 +60,8 @@ def print_numpy(
     with_constants : bool
         Print the arrays that it was captured with; without, whoever runs it has to
         provide them (`constant_names`).
+    places : mapping from Variable to int, optional
+        Which results go into which entry of a list of buffers, ``w``, a last parameter.
 
     Examples
     --------
@@ -71,10 +77,10 @@ def print_numpy(
     <BLANKLINE>
     """
     names = _legal(program)
-    body = [f"    {line}" for line in _lines(program, names)]
+    body = [f"    {line}" for line in _lines(program, names, places or {})]
     results = [_operand(operand, names) for operand in program.outputs]
     returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
-    parameters = ", ".join(names[v] for v in program.inputs)
+    parameters = ", ".join([names[v] for v in program.inputs] + ["w"] * bool(places))
     parts = ["import numpy as np", ""]
     needed = _helpers(program)
     constants = _constants(program) if with_constants else []
@@ -110,26 +116,35 @@ def constant_names(program: Program) -> dict[str, Array]:
 
 def _legal(program: Program) -> dict[Variable | Constant, str]:
     """Return names that Python, NumPy and the helpers leave free."""
-    taken = {"np", "base64", "zlib", *HELPERS}
+    taken = {"np", "w", "base64", "zlib", *HELPERS}
     return {
         key: f"{name}_" if keyword.iskeyword(name) or name in taken else name
         for key, name in program.names().items()
     }
 
 
-def _lines(program: Program, names: dict[Variable | Constant, str]) -> Iterator[str]:
+def _lines(
+    program: Program,
+    names: dict[Variable | Constant, str],
+    places: Mapping[Variable, int],
+) -> Iterator[str]:
     for line in program.instructions:
         results = [names[v] for v in line.results]
         avals = ", ".join(repr(v.aval) for v in line.results)
         comma = "," if line.op.n_outputs is not None and len(results) == 1 else ""
         left = ", ".join(results) + comma
-        yield f"{left} = {_expression(line, names)}  # {avals}"
+        place = places.get(line.results[0])
+        yield f"{left} = {_expression(line, names, place)}  # {avals}"
 
 
-def _expression(line: Instruction, names: dict[Variable | Constant, str]) -> str:
+def _expression(
+    line: Instruction, names: dict[Variable | Constant, str], place: int | None
+) -> str:
     op = line.op
     operands = [_operand(operand, names) for operand in line.operands]
     static = _static(op, line.static)
+    if place is not None:
+        return f"{_numpy_name(op)}({', '.join(operands)}, out=w[{place}])"
     if op.name in INFIX and not static:
         bracketed = [f"({o})" if o.startswith("-") else o for o in operands]
         return INFIX[op.name].format(*bracketed)
