@@ -130,6 +130,8 @@ def _is_ordered(line: Instruction, ordered: set[Operand]) -> bool:
         return True
     if line.op.ufunc is None and line.op.name not in IN_ORDER:
         return False
+    if line.static.get("order", "C") != "C":
+        return False
     return all(
         o.value.flags.c_contiguous if isinstance(o, Constant) else o in ordered
         for o in line.operands

@@ -149,12 +149,34 @@ def _expression(
         bracketed = [f"({o})" if o.startswith("-") else o for o in operands]
         return INFIX[op.name].format(*bracketed)
     options = [f"{key}={_value(value)}" for key, value in static.items()]
+    method = _method(line, operands, static)
+    if method:
+        return method
     if op.name in HELPERS:
         return f"{op.name}({', '.join([*operands, *options])})"
     function = _numpy_name(op)
     if op.is_variadic:
         operands = [f"({', '.join(operands)},)"]
     return f"{function}({', '.join([*operands, *options])})"
+
+
+def _method(line: Instruction, operands: list[str], static: dict[str, Any]) -> str:
+    """Return a call as one writes it by hand, where an array has a method for it."""
+    source = line.operands[0]
+    if not isinstance(source, Variable):
+        return ""
+    (x, *_), name = operands, line.op.name
+    is_last_two = static.get("axis1"), static.get("axis2")
+    if name == "transpose" and not static:
+        return f"{x}.T"
+    if name == "swapaxes" and source.aval.ndim == 2 and is_last_two == (-1, -2):
+        return f"{x}.T"
+    if name == "reshape" and set(static) == {"shape"}:
+        return f"{x}.reshape({_value(static['shape'])})"
+    if name in ("sum", "mean") and set(static) <= {"axis", "keepdims"}:
+        options = ", ".join(f"{key}={_value(value)}" for key, value in static.items())
+        return f"{x}.{name}({options})"
+    return ""
 
 
 def _static(op: Op, static: dict[str, Any]) -> dict[str, Any]:

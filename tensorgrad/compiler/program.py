@@ -80,7 +80,9 @@ class Program:
     inputs: tuple[Variable, ...]
     instructions: tuple[Instruction, ...]
     outputs: tuple[Operand, ...]
+    # Computed when they are first asked for.
     _key: list[Any] = field(default_factory=list, repr=False)
+    _constants: list[list[Array]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.instructions)
@@ -101,9 +103,13 @@ class Program:
     @property
     def constants(self) -> list[Array]:
         """The arrays that it was captured with, each once, in order of their use."""
-        operands = [o for line in self.instructions for o in line.operands]
-        found = [o for o in (*operands, *self.outputs) if isinstance(o, Constant)]
-        return [constant.value for constant in dict.fromkeys(found)]
+        if not self._constants:
+            operands = [o for line in self.instructions for o in line.operands]
+            found = [o for o in (*operands, *self.outputs) if isinstance(o, Constant)]
+            self._constants.append(
+                [constant.value for constant in dict.fromkeys(found)]
+            )
+        return self._constants[0]
 
     def names(self) -> dict[Variable | Constant, str]:
         """Return a name for each variable and constant."""

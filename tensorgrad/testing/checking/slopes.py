@@ -122,26 +122,13 @@ class Probe:
         Entries of ``direction`` are None for arrays that stand still. ``finer`` takes
         other steps, for a second opinion of the same kind.
         """
-        seen: list[float] = []
         reason = ""
         best: Slope | None = None
+        seen: list[float] = []
 
         def phi(h: float) -> float:
-            moved = [
-                x if v is None else x + h * v
-                for x, v in zip(self.point, direction, strict=True)
-            ]
-            try:
-                value, number = self._run(moved)
-            except (ArithmeticError, ValueError) as error:
-                # It ran at the point itself: its own way to say where its domain ends.
-                raise _LeftPieceError("not finite") from error
-            if not np.isfinite(value):
-                raise _LeftPieceError("not finite")
-            if number != self.number:
-                raise _LeftPieceError("kink")
-            seen.append(value)
-            return value
+            seen.append(self._moved(direction, h))
+            return seen[-1]
 
         # What served the last direction is likely to serve this one.
         steps = STEPS[self.start :] + STEPS[: self.start]
@@ -165,6 +152,23 @@ class Probe:
         if best is None:
             return Slope(float("nan"), float("inf"), reason)
         return self._refined(best, direction)
+
+    def _moved(self, direction: Sequence[Any], h: float) -> float:
+        """Return the weighed results a step away, on the piece that the point is on."""
+        moved = [
+            x if v is None else x + h * v
+            for x, v in zip(self.point, direction, strict=True)
+        ]
+        try:
+            value, number = self._run(moved)
+        except (ArithmeticError, ValueError) as error:
+            # It ran at the point itself: its own way to say where its domain ends.
+            raise _LeftPieceError("not finite") from error
+        if not np.isfinite(value):
+            raise _LeftPieceError("not finite")
+        if number != self.number:
+            raise _LeftPieceError("kink")
+        return value
 
     def _refined(self, slope: Slope, direction: Sequence[Any]) -> Slope:
         """Return the slope by a complex step, if there is one and it agrees."""
