@@ -51,6 +51,12 @@ array([2., 4.])
 >>> np.sum(tensor([1.0, 2.0])).item()
 3.0
 """,
+    "compiler": """
+>>> import tensorgrad.frontend
+>>> from tensorgrad.compiler import compile
+>>> compile(lambda x: np.tanh(x) * 2.0)(np.zeros(2))
+array([0., 0.])
+""",
     "serial": """
 >>> import pathlib, tempfile
 >>> from tensorgrad.serial import load, save
