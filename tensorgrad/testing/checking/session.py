@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tensorgrad._typing import Array
 from tensorgrad.autodiff.products import vjp
+from tensorgrad.autodiff.self_check import widened
 from tensorgrad.core.modes import switch
 from tensorgrad.core.tensor import as_value, wrap
 from tensorgrad.testing.checking.directions import drawn, sampled, single
@@ -36,7 +37,7 @@ from tensorgrad.testing.checking.properties import (
     check_memory,
     find_randomness,
 )
-from tensorgrad.testing.checking.slopes import Probe, wide
+from tensorgrad.testing.checking.slopes import Probe
 from tensorgrad.testing.checking.watching import Rounding
 
 __all__ = ["Session"]
@@ -136,7 +137,7 @@ class Session:
                     x
                     + LARGEST_MOVE
                     * self.rng.uniform(-1, 1, x.shape)
-                    * drawn(self.rng, wide(x)),
+                    * drawn(self.rng, widened(x)),
                     x.dtype,
                 )
                 for x in self.arguments.point
@@ -431,7 +432,7 @@ class Session:
     def symmetry(self, arrays: list[Array]) -> Check:
         """Check that the matrix of second derivatives is symmetric: ⟨v, Hw⟩ = ⟨w, Hv⟩."""
         claim = Reverse(self.flat)
-        v, w = ([drawn(self.rng, wide(x)) for x in arrays] for _ in range(2))
+        v, w = ([drawn(self.rng, widened(x)) for x in arrays] for _ in range(2))
         hv, hw = claim(arrays, v), claim(arrays, w)
         noise = self._noise(claim, arrays, v, hv)
         left = sum(float(np.sum(a * b).real) for a, b in zip(w, hv, strict=True))
@@ -477,6 +478,3 @@ def _equal(a: Any, b: Any) -> bool:
 def _epsilon(arrays: Sequence[Any]) -> float:
     """Return the rounding of the narrowest dtype."""
     return max(float(np.finfo(a.dtype).eps) for a in arrays if a.dtype.kind in "fc")
-
-
-Claim = Callable[..., list[Any]]

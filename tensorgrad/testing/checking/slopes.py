@@ -22,12 +22,13 @@ from numpy.exceptions import ComplexWarning
 
 from tensorgrad._typing import Array
 from tensorgrad.autodiff.differences import differentiate
+from tensorgrad.autodiff.self_check import widened
 from tensorgrad.core.modes import switch
 from tensorgrad.errors import TensorgradError
 from tensorgrad.testing.checking.flat import Flat
 from tensorgrad.testing.checking.watching import Complex, Decisions, Rounding
 
-__all__ = ["Probe", "Slope", "wide"]
+__all__ = ["Probe", "Slope"]
 
 STEPS = (2.0**-5, 2.0**-10, 2.0**-15, 2.0**-21, 2.0**-28)
 """Largest steps to try, as parts of the size of what moves."""
@@ -73,7 +74,7 @@ class Probe:
         self, flat: Flat, point: Sequence[Array], weights: Sequence[Array]
     ) -> None:
         self.flat = flat
-        self.point = [wide(x) for x in point]
+        self.point = [widened(x) for x in point]
         self.weights = weights
         self.as_tensors = flat.takes_tensors(self.point)
         self.n_calls = 0
@@ -209,15 +210,3 @@ class Probe:
         for weight, result in zip(self.weights, results, strict=True):
             total += float(np.sum(weight * result.imag)) / COMPLEX_STEP
         return total if np.isfinite(total) else None
-
-
-def wide(value: Any) -> Array:
-    """Return an array in double precision.
-
-    Examples
-    --------
-    >>> wide(np.float32(0.5)).dtype
-    dtype('float64')
-    """
-    array = np.asarray(value)
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
