@@ -14,7 +14,7 @@ import numpy as np
 
 from tensorgrad.autodiff.inputs import check_function
 from tensorgrad.autodiff.products import vjp
-from tensorgrad.autodiff.self_check import compare_in_a_direction
+from tensorgrad.autodiff.self_check import as_entries, compare_in_a_direction
 from tensorgrad.autodiff.whole import (
     Call,
     captured_by,
@@ -120,7 +120,7 @@ def custom_gradient(
         with switch(save=False, forward=None, depth=mode.depth + 1):
             value, pullback = _pair(f, call.run(inputs, again=False))
         leaves, structure = flatten(value)
-        _refusecaptured_by(f, leaves, {node_of(t) for t in inputs}, start)
+        _refuse_captured(f, leaves, {node_of(t) for t in inputs}, start)
         values = [as_value(v) for v in leaves]
         run = ByHand(call, len(args), pullback, values, structure)
         parents = [node_of(t) for t in call.tensors]
@@ -177,7 +177,7 @@ def _pair(f: Callable[..., Any], found: Any) -> tuple[Any, Callable[..., Any]]:
     )
 
 
-def _refusecaptured_by(
+def _refuse_captured(
     f: Callable[..., Any], leaves: Sequence[Any], inputs: set[AnyNode], start: int
 ) -> None:
     recorded = [v for v in leaves if isinstance(v, Tensor) and v._node is not None]
@@ -231,10 +231,7 @@ class ByHand:
         """Return, for each Tensor among the arguments, what the pullback gave it."""
         args = unflatten(self.call.structure, list(range(len(self.call.leaves))))[0]
         wanted = [flatten(arg) for arg in args]
-        is_bare = self.n_args == 1 and not (
-            isinstance(found, tuple) and len(found) == 1
-        )
-        entries = (found,) if is_bare else found
+        entries = as_entries(found, self.n_args)
         if not isinstance(entries, (tuple, list)) or len(entries) != self.n_args:
             raise self._wrong(f"a {type(found).__name__} of {_length(found)}")
         shares: dict[int, Any] = {}

@@ -16,7 +16,14 @@ from tensorgrad.core.modes import switch
 from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.tree import Structure, flatten, unflatten
 
-__all__ = ["Comparison", "compare_in_a_direction", "random_like", "widened"]
+__all__ = [
+    "Comparison",
+    "again",
+    "as_entries",
+    "compare_in_a_direction",
+    "random_like",
+    "widened",
+]
 
 STEP = 2.0**-6
 RTOL = 1e-5
@@ -71,7 +78,7 @@ def compare_in_a_direction(
 
     def at(h: float) -> tuple[Any, Callable[..., Any]]:
         moved = [
-            points[i] + h * directions[i] if i in points else _again(v)
+            points[i] + h * directions[i] if i in points else again(v)
             for i, v in enumerate(leaves)
         ]
         new_args, new_kwargs = unflatten(structure, moved)
@@ -112,7 +119,26 @@ def _moves(leaf: Any) -> bool:
     )
 
 
-def _again(leaf: Any) -> Any:
+def as_entries(found: Any, n_args: int) -> Any:
+    """Return what a pullback gave as entries by argument; one may come alone.
+
+    Examples
+    --------
+    >>> as_entries(2.0, 1), as_entries((2.0,), 1)
+    ((2.0,), (2.0,))
+    """
+    is_bare = n_args == 1 and not (isinstance(found, tuple) and len(found) == 1)
+    return (found,) if is_bare else found
+
+
+def again(leaf: Any) -> Any:
+    """Return a generator as it was: every call has to draw the same numbers.
+
+    Examples
+    --------
+    >>> again(3.0)
+    3.0
+    """
     return copy.deepcopy(leaf) if isinstance(leaf, np.random.Generator) else leaf
 
 
@@ -121,9 +147,8 @@ def _products(
 ) -> list[Any]:
     """Return the terms of the derivative that a pullback claims."""
     places = unflatten(structure, list(range(structure.n_leaves)))[0]
-    is_bare = n_args == 1 and not (isinstance(found, tuple) and len(found) == 1)
     products = []
-    for place, entry in zip(places, (found,) if is_bare else found, strict=True):
+    for place, entry in zip(places, as_entries(found, n_args), strict=True):
         if entry is not None:
             pairs = zip(flatten(place)[0], flatten(entry)[0], strict=True)
             products += [

@@ -41,7 +41,6 @@ class _Entry:
     buffered: Callable[..., Any]
     plan: Plan
     free: list[list[Array]]
-    source: str
     reason: str
 
     def run(self, values: list[Any]) -> list[Array]:
@@ -116,7 +115,6 @@ class Compiled:
                     _executed(program, name, plan),
                     plan,
                     [],
-                    print_numpy(program, name),
                     reason,
                 )
                 if len(self._entries) == MANY:
@@ -151,7 +149,9 @@ class Compiled:
     @property
     def source(self) -> str:
         """NumPy of the program that ran last."""
-        return self._needed("source").source
+        # Printed when asked for: arrays that it was captured with have to be packed.
+        program = self._needed("source").captured.program
+        return print_numpy(program, _name(self._f))
 
     @property
     def program(self) -> Any:

@@ -7,7 +7,6 @@ has worked out: this package in reverse or forward mode, or a function by hand.
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from tensorgrad._typing import Array
 from tensorgrad.autodiff.inputs import trace
 from tensorgrad.autodiff.products import Outputs, adjoints, jvp
+from tensorgrad.autodiff.self_check import again
 from tensorgrad.core.modes import switch
 from tensorgrad.core.tensor import Tensor, as_value, wrap
 from tensorgrad.errors import (
@@ -65,7 +65,7 @@ class Arguments:
 
     def filled(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
         """Return the arguments with other arrays where they can move."""
-        leaves = [_again(leaf) for leaf in self.leaves]
+        leaves = [again(leaf) for leaf in self.leaves]
         for i, array in zip(self.places, arrays, strict=True):
             leaves[i] = array
         args: tuple[Any, ...] = unflatten(self.structure, leaves)
@@ -76,11 +76,6 @@ def _moves(leaf: Any) -> bool:
     if isinstance(leaf, (Tensor, np.ndarray, np.generic)):
         return leaf.dtype.kind in "fc"
     return isinstance(leaf, (float, complex))
-
-
-def _again(leaf: Any) -> Any:
-    """Return a generator as it was: every call has to draw the same numbers."""
-    return copy.deepcopy(leaf) if isinstance(leaf, np.random.Generator) else leaf
 
 
 class Flat:
