@@ -112,7 +112,8 @@ class Captured:
 
     def owned(self, results: Sequence[Any], values: Sequence[Any]) -> list[Array]:
         """Return results that share memory with nothing that lives on."""
-        seen = {id(value) for value in (*values, *self.program.constants)}
+        seen = {id(value) for value in values}
+        seen.update(id(constant.value) for constant in self.program.constants)
         owned = []
         for result in results:
             array = np.asarray(result)
@@ -224,9 +225,9 @@ def capture(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Captured:
     program = Program(inputs, tuple(tracer.lines), results)
     program.check()
     guards = [
-        Guard(c, "a captured function")
-        for c in program.constants
-        if not is_immutable(c)
+        Guard(constant.value, "a captured function")
+        for constant in program.constants
+        if not is_immutable(constant.value)
     ]
     return Captured(
         program,

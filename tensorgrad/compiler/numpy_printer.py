@@ -83,7 +83,7 @@ def print_numpy(
     parameters = ", ".join([names[v] for v in program.inputs] + ["w"] * bool(places))
     parts = ["import numpy as np", ""]
     needed = _helpers(program)
-    constants = _constants(program) if with_constants else []
+    constants = program.constants if with_constants else []
     compressed = [
         (names[c], c.value) for c in constants if c.value.size > LITERAL_ENTRIES
     ]
@@ -111,7 +111,7 @@ def constant_names(program: Program) -> dict[str, Array]:
     {'c0': array([1.])}
     """
     names = _legal(program)
-    return {names[constant]: constant.value for constant in _constants(program)}
+    return {names[constant]: constant.value for constant in program.constants}
 
 
 def _legal(program: Program) -> dict[Variable | Constant, str]:
@@ -227,12 +227,6 @@ def _helpers(program: Program) -> list[str]:
         if line.op.name in HELPERS:
             need(line.op.name)
     return found
-
-
-def _constants(program: Program) -> list[Constant]:
-    operands = [o for line in program.instructions for o in line.operands]
-    found = [o for o in (*operands, *program.outputs) if isinstance(o, Constant)]
-    return list(dict.fromkeys(found))
 
 
 def _operand(operand: Operand, names: dict[Variable | Constant, str]) -> str:

@@ -82,7 +82,7 @@ class Program:
     outputs: tuple[Operand, ...]
     # Computed when they are first asked for.
     _key: list[Any] = field(default_factory=list, repr=False)
-    _constants: list[list[Array]] = field(default_factory=list, repr=False)
+    _constants: list[list[Constant]] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.instructions)
@@ -101,14 +101,12 @@ class Program:
         return self._key[0]
 
     @property
-    def constants(self) -> list[Array]:
+    def constants(self) -> list[Constant]:
         """The arrays that it was captured with, each once, in order of their use."""
         if not self._constants:
             operands = [o for line in self.instructions for o in line.operands]
             found = [o for o in (*operands, *self.outputs) if isinstance(o, Constant)]
-            self._constants.append(
-                [constant.value for constant in dict.fromkeys(found)]
-            )
+            self._constants.append(list(dict.fromkeys(found)))
         return self._constants[0]
 
     def names(self) -> dict[Variable | Constant, str]:
