@@ -6,26 +6,32 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import cache, update_wrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from tensorgrad._typing import Array, Tree
 from tensorgrad.compiler.buffers import Plan, make_buffers, plan_buffers
 from tensorgrad.compiler.capture import Captured, capture
+from tensorgrad.compiler.matching import Matcher, make_builder, make_matcher
+from tensorgrad.compiler.native.build import BuildError
+from tensorgrad.compiler.native.calling import NativeStep, make_native
+from tensorgrad.compiler.native.writing import Unprintable
 from tensorgrad.compiler.numpy_printer import constant_names, print_numpy
 from tensorgrad.compiler.passes import PASSES, simplify
 from tensorgrad.compiler.program import Program
 from tensorgrad.core.modes import MODE
 from tensorgrad.core.node import Leaf, Node
 from tensorgrad.core.tensor import Tensor, as_value
-from tensorgrad.errors import ArgumentError, explain
+from tensorgrad.errors import ArgumentError, CaptureError, explain
 from tensorgrad.serial.atomic import write_atomically
-from tensorgrad.tree import Structure, flatten, unflatten
+from tensorgrad.tree import Structure, flatten
 
 __all__ = ["Compiled", "compile"]
+
+Printer: TypeAlias = Literal["auto", "numpy", "c"]
 
 MANY = 8
 """Programs of one function after which it warns: something varies that should not."""
@@ -42,9 +48,14 @@ class _Entry:
     plan: Plan
     free: list[list[Array]]
     reason: str
+    native: NativeStep | None
+    printer: str
+    build: Callable[[list[Any]], Tree]
 
     def run(self, values: list[Any]) -> list[Array]:
         """Return the results, in memory of their own."""
+        if self.native is not None:
+            return self.native.run(values)
         program = self.captured.program
         work: list[Array] = []
         if self.plan.places and all(v.flags.c_contiguous for v in values):
@@ -74,9 +85,13 @@ class Compiled:
         The same as data.
     """
 
-    def __init__(self, f: Callable[..., Any], leave_out: tuple[str, ...]) -> None:
+    def __init__(
+        self, f: Callable[..., Any], leave_out: tuple[str, ...], printer: Printer
+    ) -> None:
         self._f = f
         self._leave_out = leave_out
+        self._printer = printer
+        self._matched: list[tuple[Matcher, _Entry]] = []
         self._entries: dict[Any, _Entry] = {}
         self._last: _Entry | None = None
         self._lock = threading.Lock()
@@ -88,6 +103,14 @@ class Compiled:
         Inside a function that is being differentiated or captured the original function
         runs, so that it takes part.
         """
+        if not kwargs and not MODE.get().depth:
+            for match, entry in self._matched:
+                values = match(args)
+                if values is not None:
+                    self._last = entry
+                    for guard in entry.captured.guards:
+                        guard.check()
+                    return entry.build(entry.run(values))
         leaves, structure = flatten((args, kwargs))
         if MODE.get().depth or any(map(_takes_part, leaves)):
             return self._f(*args, **kwargs)
@@ -97,7 +120,7 @@ class Compiled:
         captured = entry.captured
         for guard in captured.guards:
             guard.check()
-        return unflatten(captured.outputs, entry.run(captured.values(leaves)))
+        return entry.build(entry.run(captured.values(leaves)))
 
     def _captured(self, key: Any, args: Any, kwargs: Any) -> _Entry:
         with self._lock:
@@ -108,7 +131,8 @@ class Compiled:
                 n = len(captured.program)
                 program = simplify(captured.program, self._leave_out)
                 name, plan = _name(self._f), plan_buffers(program)
-                self._entries[key] = _Entry(
+                native, printer = _native(program, self._printer)
+                entry = self._entries[key] = _Entry(
                     captured.with_program(program),
                     n,
                     _executed(program, name, None),
@@ -116,10 +140,21 @@ class Compiled:
                     plan,
                     [],
                     reason,
+                    native,
+                    printer,
+                    make_builder(captured.outputs),
                 )
+                self._remember(entry, args, kwargs)
                 if len(self._entries) == MANY:
                     self._warn(reason)
             return self._entries[key]
+
+    def _remember(self, entry: _Entry, args: Any, kwargs: Any) -> None:
+        """Keep the quick way for arguments like these, if there is one."""
+        leaves, structure = flatten((args, kwargs))
+        match = None if entry.captured.draws else make_matcher(structure, leaves)
+        if match is not None:
+            self._matched.append((match, entry))
 
     def _why(self, key: Any) -> str:
         """Say what is new in the arguments."""
@@ -170,8 +205,7 @@ class Compiled:
             n_left = len(entry.captured.program)
             lines.append(
                 f"program {k}: {entry.reason}: {entry.n_captured} ops captured, "
-                f"{n_left} left, {len(entry.plan.buffers)} buffers for "
-                f"{len(entry.plan.places)} results"
+                f"{n_left} left; {entry.printer}"
             )
         passes = [name for name in PASSES if name not in self._leave_out]
         lines.append(f"passes: {', '.join(passes) or 'none'}; all of them are exact")
@@ -194,29 +228,39 @@ builtin_compile = compile
 
 
 def compile(  # noqa: A001  # the name is fixed
-    f: Callable[..., Any], *, leave_out: tuple[str, ...] = ()
+    f: Callable[..., Any],
+    *,
+    printer: Printer = "auto",
+    leave_out: tuple[str, ...] = (),
 ) -> Compiled:
-    """Return a function that is captured once and then runs as printed NumPy.
+    """Return a function that is captured once and then runs as one printed program.
 
     Parameters
     ----------
     f : callable
         Takes and returns nested containers and modules of arrays; may itself call `grad`
         and the other transforms.
+    printer : {"auto", "numpy", "c"}
+        ``"numpy"`` gives the results of ``f`` to the last bit for arguments in C order.
+        ``"c"`` builds the program with a C compiler: sums are reordered, and exp, log
+        and tanh are within 3 ulp. ``"auto"`` is C where there is a compiler and C has
+        words for the whole program, else NumPy; a missing compiler is told once.
     leave_out : tuple of str
         Passes to leave out: copies, transposes, common, dead.
 
     Returns
     -------
     Compiled
-        Takes the same arguments and returns plain arrays, the same to the last bit for
-        arguments in C order. ``.source`` is the program as NumPy, ``.explain()`` tells
-        what was captured and why.
+        Takes the same arguments and returns plain arrays. ``.source`` is the program as
+        NumPy, ``.explain()`` tells what was captured and why.
 
     Raises
     ------
     ArgumentError
-        If ``f`` is no function, or there is no such pass.
+        If ``f`` is no function, or there is no such pass or printer.
+    CaptureError
+        At the call, with ``printer="c"``: if C has no words for the program, or cannot
+        be built.
     CaptureError
         At the call: if the function depends on data where a program cannot, or on a
         parameter that is no argument.
@@ -232,27 +276,67 @@ def compile(  # noqa: A001  # the name is fixed
     Examples
     --------
     >>> import numpy as np, tensorgrad as tg
-    >>> step = compile(lambda w, x: w - 0.1 * tg.grad(lambda w: ((x @ w) ** 2).sum())(w))
+    >>> step = compile(
+    ...     lambda w, x: w - 0.1 * tg.grad(lambda w: ((x @ w) ** 2).sum())(w),
+    ...     printer="numpy",
+    ... )
     >>> step(np.ones(2), np.eye(2))
     array([0.8, 0.8])
     >>> print(step.explain())
-    program 1: first call: 9 ops captured, 6 left, 0 buffers for 0 results
+    program 1: first call: 9 ops captured, 6 left; NumPy, 0 buffers for 0 results
     passes: copies, transposes, common, dead; all of them are exact
     """
     unknown = sorted(set(leave_out) - PASSES.keys())
     given: Any = f
-    if not callable(given) or unknown:
+    came = expected = ""
+    if not callable(given):
+        came, expected = f"a {type(f).__name__}", "a function"
+    elif unknown:
+        came, expected = (
+            f"leave_out with {unknown[0]!r}",
+            f"passes among {list(PASSES)}",
+        )
+    elif printer not in get_args(Printer):
+        came, expected = f"printer={printer!r}", f"one of {list(get_args(Printer))}"
+    if came:
         raise ArgumentError(
             explain(
-                "compile",
-                f"leave_out with {unknown[0]!r}"
-                if unknown
-                else f"a {type(f).__name__}",
-                f"passes among {', '.join(PASSES)}" if unknown else "a function",
-                "Pass the function itself, and names of passes",
+                "compile", came, expected, "Pass the function itself, and known names"
             )
         )
-    return Compiled(f, tuple(leave_out))
+    return Compiled(f, tuple(leave_out), printer)
+
+
+def _native(program: Program, printer: Printer) -> tuple[NativeStep | None, str]:
+    """Return the program built as C, if that is wanted and works, and what to say."""
+    plan = plan_buffers(program)
+    numpy = f"NumPy, {len(plan.buffers)} buffers for {len(plan.places)} results"
+    if printer == "numpy":
+        return None, numpy
+    try:
+        native = make_native(program)
+    except Unprintable as reason:
+        if printer == "c":
+            raise CaptureError(
+                explain(
+                    "compile with printer='c'",
+                    f"{reason}",
+                    "ops and dtypes that the C printer has words for",
+                    "Leave the printer to 'auto', which takes NumPy then",
+                )
+            ) from None
+        return None, f"{numpy}, since C has no words for {reason}"
+    except BuildError as error:
+        if printer == "c":
+            raise
+        _warn_of_build(str(error))
+        return None, f"{numpy}, since C could not be built"
+    return native, f"C, {native.printed.n_groups} loops and products"
+
+
+@cache
+def _warn_of_build(message: str) -> None:
+    warnings.warn(f"{message} Until then steps run as NumPy.", stacklevel=6)
 
 
 def _executed(program: Program, name: str, plan: Plan | None) -> Callable[..., Any]:

@@ -96,7 +96,9 @@ def test_operand_of_another_shape_is_not_written_over():
 
 
 def test_inputs_in_another_order_run_without_buffers():
-    compiled = tg.compile(lambda x: (np.exp(x) @ np.tanh(x * 2.0)).sum(axis=0))
+    compiled = tg.compile(
+        lambda x: (np.exp(x) @ np.tanh(x * 2.0)).sum(axis=0), printer="numpy"
+    )
     x = np.random.default_rng(0).normal(size=(6, 6))
     for arranged in (
         x,

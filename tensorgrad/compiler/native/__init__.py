@@ -1,0 +1,1 @@
+"""Programs as C: loops, their fusion, the printer, the build, and the call."""

@@ -1,0 +1,502 @@
+"""From a program to C: one function, which is called with everything it works on.
+
+The function gets a tuple of arrays, and reads the addresses of their entries out of the
+objects; where they stand in an object is looked up once (`calling`). Large products are
+calls to BLAS; all else is loops that a compiler vectorises. Sums are reordered, into
+lanes and pieces: the bits are others than NumPy's, the bounds are not larger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tensorgrad.compiler.native.fusion import (
+    Group,
+    Member,
+    fuse,
+    row_stride,
+)
+from tensorgrad.compiler.native.loops import (
+    Copy,
+    Map,
+    Product,
+    Reduce,
+    Ref,
+    Statement,
+    Value,
+    natural,
+    on_rows,
+)
+from tensorgrad.compiler.native.lowering import lower
+from tensorgrad.compiler.native.writing import C_TYPES, F32, Lowered
+from tensorgrad.compiler.program import Program
+
+__all__ = ["Printed", "print_c"]
+
+PIECE = 4096
+"""Entries of a long row that are summed before they join the total."""
+
+ALIGNMENT = 64
+SMALL_PRODUCT = 1 << 15
+"""Multiplications up to which a loop may beat a call."""
+
+FIRST = {"sum": "0", "max": "-INFINITY", "quiet max": "-INFINITY", "min": "INFINITY"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Printed:
+    """C, and what the function takes: inputs, constants, results, memory, in this order."""
+
+    source: str
+    lowered: Lowered
+    work_bytes: int
+    n_groups: int
+
+
+def print_c(program: Program, integer: str = "long long") -> Printed:
+    """Return C for a program.
+
+    Parameters
+    ----------
+    program : Program
+    integer : str
+        The C type of sizes in BLAS.
+
+    Raises
+    ------
+    Unprintable
+        If an op, a dtype or a shape of the program has no loop.
+
+    Examples
+    --------
+    >>> from tensorgrad.compiler import capture
+    >>> import numpy as np
+    >>> printed = print_c(capture(lambda x: np.tanh(x) * 2.0, np.ones(3)).program)
+    >>> print(printed.source.partition("void step")[2].split("{")[2].split("}")[0].strip())
+    const double v0 = tg_tanh(p0[j]);
+            p1[j] = (v0 * (0x1.0000000000000p+1));
+    """
+    lowered = lower(program)
+    printer = _Printer(lowered)
+    body = "\n".join(printer.groups())
+    text = PROLOGUE.replace("INTEGER", integer) + printer.head() + body + "\n}\n"
+    source = text + EPILOGUE.replace("COUNT", str(printer.n_given + 1))
+    return Printed(source, lowered, printer.work_bytes, len(printer.fused))
+
+
+PROLOGUE = """\
+#include "vector_math.h"
+
+typedef void (*gemm_s)(int, int, int, INTEGER, INTEGER, INTEGER, float, const float *,
+                       INTEGER, const float *, INTEGER, float, float *, INTEGER);
+typedef void (*gemm_d)(int, int, int, INTEGER, INTEGER, INTEGER, double, const double *,
+                       INTEGER, const double *, INTEGER, double, double *, INTEGER);
+static gemm_s sgemm;
+static gemm_d dgemm;
+void set_blas(void *s, void *d) { sgemm = (gemm_s)s; dgemm = (gemm_d)d; }
+enum { ROWS = 101, PLAIN = 111, TURNED = 112 };
+
+static void step(void **memory) {
+"""
+
+
+EPILOGUE = """
+/* Arguments are a tuple of arrays; ITEMS and DATA say where addresses stand in objects. */
+void call(char *tuple, long items, long data) {
+    void *memory[COUNT];
+    for (long k = 0; k < COUNT; k++)
+        memory[k] = *(void **)(((char **)(tuple + items))[k] + data);
+    step(memory);
+}
+"""
+
+
+class _Printer:
+    """Names, places and text of the values of one program."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        self.fused = fuse(lowered.statements)
+        given = [*lowered.inputs, *(v for _, v in lowered.constants), *lowered.outputs]
+        self.numbers: dict[Value, int] = {}
+        self.pointers = {value: f"memory[{k}]" for k, value in enumerate(given)}
+        self.n_given = len(given)
+        self.stored = self._stored()
+        self.work_bytes = self._plan_memory()
+
+    def number(self, value: Value) -> int:
+        return self.numbers.setdefault(value, len(self.numbers))
+
+    def _stored(self) -> set[Value]:
+        """Return the values that need memory: those that other groups read."""
+        stored = set(self.lowered.outputs)
+        for group in self.fused:
+            for statement in group.statements:
+                for ref in _operands(statement):
+                    known = group.values.get(ref.value)
+                    if known is None or known[0] == "later":
+                        stored.add(ref.value)
+        for group in self.fused:
+            for member in group.members:
+                stored.update(self._kept_in_row(group, member))
+        return stored
+
+    def _kept_in_row(self, group: Group, member: Member) -> Iterator[Value]:
+        """Yield entries that a later phase of the row reads again."""
+        if member.level in ("row", "rows of rows"):
+            return
+        for ref in _operands(member.statement):
+            known = group.values.get(ref.value)
+            if known is not None and known[0] == "entry" and known[1] < member.phase:
+                yield ref.value
+
+    def _plan_memory(self) -> int:
+        """Give each stored value a place in the working memory, reused when it is dead."""
+        last: dict[Value, int] = {}
+        for k, group in enumerate(self.fused):
+            for statement in group.statements:
+                for value in (statement.out, *(r.value for r in _operands(statement))):
+                    last[value] = k
+        taken: list[tuple[int, int, int]] = []
+        total = 0
+        for k, group in enumerate(self.fused):
+            taken = [part for part in taken if part[2] >= k]
+            for statement in group.statements:
+                value = statement.out
+                if value not in self.stored or value in self.pointers:
+                    continue
+                n_bytes = -(-value.size * value.dtype.itemsize // ALIGNMENT) * ALIGNMENT
+                start = _first_gap(taken, n_bytes)
+                taken.append((start, start + n_bytes, last[value]))
+                total = max(total, start + n_bytes)
+                work = f"(char *)memory[{self.n_given}] + {start}"
+                self.pointers[value] = work
+        return total
+
+    def head(self) -> str:
+        """Return the declarations of all pointers."""
+        lines = []
+        for value, number in self.numbers.items():
+            if value in self.pointers:
+                kind = C_TYPES[value.dtype]
+                place = self.pointers[value]
+                lines.append(f"    {kind} *p{number} = ({kind} *)({place});\n")
+        return "".join(lines)
+
+    def groups(self) -> Iterator[str]:
+        """Yield the text of all groups."""
+        for group in self.fused:
+            if isinstance(group.alone, Product):
+                yield self._product(group.alone)
+            elif group.alone is not None:
+                yield self._copy(group.alone)
+            else:
+                yield self._loops(group)
+
+    # ------------------------------------------------------------------------- loops
+
+    def _loops(self, group: Group) -> str:
+        n_rows, n_columns = group.n_rows, group.n_columns
+        is_flat = self._is_flat(group)
+        if is_flat and n_rows > 1:
+            n_rows, n_columns = 1, n_rows * n_columns
+        is_long = n_rows == 1 and n_columns > PIECE
+        has_phases = any(m.phase or m.level == "row" for m in group.members)
+        pieces = is_long and not has_phases
+        lines = [*self._before(group)]
+        if n_rows > 1:
+            lines.append(f"    for (long i = 0; i < {n_rows}; i++) {{")
+        elif pieces:
+            lines.append(f"    for (long j0 = 0; j0 < {n_columns}; j0 += {PIECE}) {{")
+            lines.append(
+                f"    const long j1 = j0 + {PIECE} < {n_columns} ? j0 + {PIECE} : {n_columns};"
+            )
+        else:
+            lines.append("    {")
+        start, stop = ("j0", "j1") if pieces else ("0", str(n_columns))
+        n_phases = max(m.phase + (m.level == "columns") for m in group.members) + 1
+        for phase in range(n_phases):
+            lines += self._phase(group, phase, start, stop)
+        lines.append("    }")
+        lines += self._after(group, is_pieces=pieces)
+        return "\n".join(lines)
+
+    def _is_flat(self, group: Group) -> bool:
+        """Tell whether rows follow each other in memory, and no row is special."""
+        natural = (group.n_columns, int(group.n_columns > 1), 0)
+        for member in group.members:
+            if member.level not in ("entry", "all"):
+                return False
+            for ref in _operands(member.statement):
+                place = on_rows(ref)
+                if place is None or (place[:2] != (0, 0) and place[:2] != natural[:2]):
+                    return False
+        return True
+
+    def _before(self, group: Group) -> Iterator[str]:
+        """Yield what totals and sums over rows start from."""
+        for member in group.members:
+            statement = member.statement
+            if isinstance(statement, Map):
+                continue
+            k, first = self.number(statement.out), FIRST[statement.kind]
+            kind = C_TYPES[statement.out.dtype]
+            if member.level == "rows":
+                yield (
+                    f"    for (long j = 0; j < {group.n_columns}; j++) p{k}[j] = {first};"
+                )
+            elif member.level in ("all", "rows of rows") or group.n_rows == 1:
+                wide = "double" if statement.kind == "sum" else kind
+                yield f"    {wide} t{k} = {first};"
+
+    def _after(self, group: Group, *, is_pieces: bool) -> Iterator[str]:
+        for member in group.members:
+            statement = member.statement
+            if isinstance(statement, Map):
+                continue
+            is_total = member.level in ("all", "rows of rows")
+            is_piece_sum = member.level == "columns" and is_pieces
+            if (is_total or is_piece_sum) and statement.out in self.stored:
+                k = self.number(statement.out)
+                yield f"    p{k}[0] = t{k};"
+
+    def _phase(self, group: Group, phase: int, start: str, stop: str) -> Iterator[str]:
+        """Yield one loop over the columns, what comes before it, and what after."""
+        here = [m for m in group.members if m.phase == phase]
+        for member in here:
+            if member.level in ("row", "rows of rows"):
+                yield from self._row_statement(group, member)
+        inner = [m for m in here if m.level not in ("row", "rows of rows")]
+        if not inner:
+            return
+        sums: list[str] = []
+        for member in inner:
+            if member.level in ("columns", "all"):
+                yield from self._accumulators(member, sums)
+        body = [line for m in inner for line in self._entry_statement(group, m)]
+        yield f"    #pragma omp simd {' '.join(sums)}".rstrip()
+        yield f"    for (long j = {start}; j < {stop}; j++) {{"
+        yield from body
+        yield "    }"
+        is_pieces = start != "0"
+        for member in inner:
+            if member.level in ("columns", "all"):
+                yield from self._reduced(group, member, is_pieces=is_pieces)
+
+    def _accumulators(self, member: Member, sums: list[str]) -> Iterator[str]:
+        statement = member.statement
+        assert isinstance(statement, Reduce)
+        k, kind = self.number(statement.out), C_TYPES[statement.out.dtype]
+        symbol = {"sum": "+", "min": "min"}.get(statement.kind, "max")
+        sums.append(f"reduction({symbol}:a{k})")
+        yield f"    {kind} a{k} = {FIRST[statement.kind]};"
+        if statement.kind in ("max", "min"):
+            sums.append(f"reduction(+:n{k})")
+            yield f"    {kind} n{k} = 0;"
+
+    def _reduced(
+        self, group: Group, member: Member, *, is_pieces: bool
+    ) -> Iterator[str]:
+        """Yield what happens to a row's sum or extremum when its loop is done."""
+        statement = member.statement
+        assert isinstance(statement, Reduce)
+        k, kind = self.number(statement.out), C_TYPES[statement.out.dtype]
+        if statement.kind in ("max", "min"):
+            yield f"    a{k} = n{k} > 0 ? NAN : a{k};"
+        if member.level == "all" or is_pieces:
+            yield _combine(f"t{k}", f"a{k}", statement.kind)
+            return
+        yield f"    const {kind} r{k} = a{k};"
+        if statement.out in self.stored:
+            yield f"    p{k}[{'i' if group.n_rows > 1 else '0'}] = r{k};"
+
+    def _row_statement(self, group: Group, member: Member) -> Iterator[str]:
+        statement = member.statement
+        k = self.number(statement.out)
+        row = "i" if group.n_rows > 1 else "0"
+        if isinstance(statement, Reduce):
+            source = self._row_operand(group, statement.operand, row)
+            yield _combine(f"t{k}", source, statement.kind)
+            return
+        texts = [
+            o if isinstance(o, str) else self._row_operand(group, o, row)
+            for o in statement.operands
+        ]
+        kind = C_TYPES[statement.out.dtype]
+        yield f"    const {kind} r{k} = {_expression(statement, texts)};"
+        if statement.out in self.stored:
+            yield f"    p{k}[{row}] = r{k};"
+
+    def _row_operand(self, group: Group, ref: Ref, row: str) -> str:
+        k = self.number(ref.value)
+        if ref.value in group.values:
+            return f"r{k}"
+        stride = row_stride(ref) or 0
+        return f"p{k}[{_index((row, stride), offset=ref.offset)}]"
+
+    def _entry_statement(self, group: Group, member: Member) -> Iterator[str]:
+        statement = member.statement
+        k = self.number(statement.out)
+        if isinstance(statement, Reduce):
+            v = self._entry_operand(group, statement.operand, member.phase)
+            target = f"p{k}[j]" if member.level == "rows" else f"a{k}"
+            yield "    " + _combine(target, v, statement.kind)
+            if member.level != "rows" and statement.kind in ("max", "min"):
+                yield f"        n{k} += {v} != {v} ? 1 : 0;"
+            return
+        texts = [
+            o if isinstance(o, str) else self._entry_operand(group, o, member.phase)
+            for o in statement.operands
+        ]
+        kind, text = C_TYPES[statement.out.dtype], _expression(statement, texts)
+        yield f"        const {kind} v{k} = {text};"
+        if statement.out in self.stored:
+            row = (
+                group.n_columns if group.n_rows > 1 and not self._is_flat(group) else 0
+            )
+            yield f"        p{k}[{_index(('i', row), ('j', 1))}] = v{k};"
+
+    def _entry_operand(self, group: Group, ref: Ref, phase: int) -> str:
+        k = self.number(ref.value)
+        known = group.values.get(ref.value)
+        is_flat = self._is_flat(group)
+        if known is not None and known[0] == "row":
+            return f"r{k}"
+        if known is not None and known[1] == phase:
+            return f"v{k}"
+        place = on_rows(ref)
+        assert place is not None
+        row, column, offset = place
+        if is_flat:
+            row, column = (
+                0,
+                int(place[:2] != (0, 0) or group.n_rows * group.n_columns == 1),
+            )
+        if group.n_rows == 1:
+            row = 0
+        return f"p{k}[{_index(('i', row), ('j', column), offset=offset)}]"
+
+    def _copy(self, copy: Copy) -> str:
+        """Return one loop inside the other for each axis."""
+        shape, letters = copy.x.shape, [f"i{k}" for k in range(len(copy.x.shape))]
+        source = _index(
+            *zip(letters, copy.x.strides, strict=True), offset=copy.x.offset
+        )
+        target = _index(*zip(letters, natural(shape), strict=True))
+        lines = [
+            f"    for (long {i} = 0; {i} < {n}; {i}++)"
+            for i, n in zip(letters, shape, strict=True)
+        ]
+        k, x = self.number(copy.out), self.number(copy.x.value)
+        return "\n".join([*lines, f"        p{k}[{target}] = p{x}[{source}];"])
+
+    # ---------------------------------------------------------------------- products
+
+    def _product(self, product: Product) -> str:
+        (n_rows, n_inner), n_columns = product.x.shape, product.y.shape[1]
+        kx, ky = self.number(product.x.value), self.number(product.y.value)
+        k = self.number(product.out)
+        if self._wants_loops(product):
+            return _product_loops(product, kx, ky, k)
+        name = "sgemm" if product.out.dtype == F32 else "dgemm"
+        turned_x, step_x = _for_blas(product.x)
+        turned_y, step_y = _for_blas(product.y)
+        return (
+            f"    {name}(ROWS, {turned_x}, {turned_y}, {n_rows}, {n_columns}, {n_inner}, 1, "
+            f"p{kx} + {product.x.offset}, {step_x}, p{ky} + {product.y.offset}, {step_y}, "
+            f"0, p{k}, {n_columns});"
+        )
+
+    def _wants_loops(self, product: Product) -> bool:
+        (n_rows, n_inner), n_columns = product.x.shape, product.y.shape[1]
+        if n_rows * n_inner * n_columns > SMALL_PRODUCT:
+            return False
+        is_wide = product.y.strides[1] == 1 and n_columns >= 16 and n_inner <= 32
+        is_long = n_rows * n_columns <= 64
+        return is_wide or is_long
+
+
+def _operands(statement: Statement) -> Sequence[Ref]:
+    if isinstance(statement, Product):
+        return (statement.x, statement.y)
+    if isinstance(statement, Copy):
+        return (statement.x,)
+    if isinstance(statement, Reduce):
+        return (statement.operand,)
+    return [o for o in statement.operands if isinstance(o, Ref)]
+
+
+def _first_gap(taken: Sequence[tuple[int, int, int]], n_bytes: int) -> int:
+    start = 0
+    for low, high, _ in sorted(taken):
+        if start + n_bytes <= low:
+            break
+        start = max(start, high)
+    return start
+
+
+def _combine(target: str, source: str, kind: str) -> str:
+    if kind == "sum":
+        return f"    {target} += {source};"
+    sign = "<" if kind == "min" else ">"
+    kept = f"({target} {sign} {source} || {target} != {target})"
+    if not target.startswith("a"):
+        return f"    {target} = {kept} ? {target} : {source};"
+    return f"    {target} = {source} {sign} {target} ? {source} : {target};"
+
+
+def _index(*terms: tuple[str, int], offset: int = 0) -> str:
+    parts = [name if step == 1 else f"{name} * {step}" for name, step in terms if step]
+    parts = [part for part in parts if part != "0" and not part.startswith("0 *")]
+    parts += [str(offset)] * bool(offset)
+    return " + ".join(parts) or "0"
+
+
+def _expression(statement: Map, texts: Sequence[str]) -> str:
+    """Return a map's expression, its operands converted to what it computes in."""
+    operands = []
+    for operand, text, compute in zip(
+        statement.operands, texts, statement.compute, strict=True
+    ):
+        is_other = isinstance(operand, Ref) and operand.value.dtype != compute
+        operands.append(f"(({C_TYPES[compute]}){text})" if is_other else text)
+    return statement.code.format(*operands)
+
+
+def _for_blas(ref: Ref) -> tuple[str, int]:
+    """Return how BLAS is to read a matrix, and how far its rows are apart."""
+    (n, m), (row, column) = ref.shape, ref.strides
+    if (column == 1 or m == 1) and (row >= m or n == 1):
+        return "PLAIN", max(row if n > 1 else m, m)
+    return "TURNED", max(column if m > 1 else n, n)
+
+
+def _product_loops(product: Product, kx: int, ky: int, k: int) -> str:
+    """Return a small product as loops; the compiler unrolls what is short."""
+    (n_rows, n_inner), n_columns = product.x.shape, product.y.shape[1]
+    kind = C_TYPES[product.out.dtype]
+    (xi, xl), (yl, yj) = product.x.strides, product.y.strides
+    x = f"p{kx}[{_index(('i', xi), ('l', xl), offset=product.x.offset)}]"
+    y = f"p{ky}[{_index(('l', yl), ('j', yj), offset=product.y.offset)}]"
+    if yj == 1 and n_columns >= 16:
+        lines = [
+            f"    for (long i = 0; i < {n_rows}; i++)",
+            "    #pragma omp simd",
+            f"    for (long j = 0; j < {n_columns}; j++) {{",
+            f"        {kind} sum = 0;",
+            f"        for (long l = 0; l < {n_inner}; l++) sum += {x} * {y};",
+            f"        p{k}[i * {n_columns} + j] = sum;",
+            "    }",
+        ]
+        return "\n".join(lines)
+    lines = [
+        f"    for (long i = 0; i < {n_rows}; i++)",
+        f"    for (long j = 0; j < {n_columns}; j++) {{",
+        f"        {kind} sum = 0;",
+        "    #pragma omp simd reduction(+:sum)",
+        f"        for (long l = 0; l < {n_inner}; l++) sum += {x} * {y};",
+        f"        p{k}[i * {n_columns} + j] = sum;",
+        "    }",
+    ]
+    return "\n".join(lines)
