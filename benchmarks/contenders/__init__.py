@@ -11,6 +11,7 @@ from benchmarks.contenders import (
     mygrad_peer,
     numpy_out,
     numpy_plain,
+    tensorgrad_compiled,
     tensorgrad_eager,
     torch_peer,
 )
@@ -22,6 +23,8 @@ CONTENDERS: tuple[Contender, ...] = (
     BASELINE,
     numpy_out.CONTENDER,
     tensorgrad_eager.CONTENDER,
+    tensorgrad_compiled.NUMPY,
+    tensorgrad_compiled.NATIVE,
     jax_jit.CONTENDER,
     torch_peer.EAGER,
     torch_peer.COMPILED,

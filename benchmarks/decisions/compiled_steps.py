@@ -63,9 +63,10 @@ def steps(
         }
         return cost, {name: p[name] - rate * grads[name] for name in p}
 
-    compiled = tg.compile(step)
+    compiled = tg.compile(step, printer="numpy")
+    native = tg.compile(step, printer="c")
     expected = by_hand()[1]
-    for found in (step(p, x)[1], compiled(p, x)[1]):
+    for found in (step(p, x)[1], compiled(p, x)[1], native(p, x)[1]):
         for name, value in expected.items():
             np.testing.assert_allclose(
                 np.asarray(found[name]), value, rtol=1e-3, atol=1e-6
@@ -73,7 +74,8 @@ def steps(
     return {
         "by hand": by_hand,
         "graph": lambda: step(p, x),
-        "compiled": lambda: compiled(p, x),
+        "compiled, NumPy": lambda: compiled(p, x),
+        "compiled, C": lambda: native(p, x),
     }
 
 
@@ -85,7 +87,7 @@ def report(*, smoke: bool) -> Iterator[str]:
         seconds = quiet_seconds(steps(n, sizes, dtype), smoke=smoke)
         ratios = [f"{s / seconds['by hand']:.2f}" for s in seconds.values()]
         rows.append([name, f"{1e6 * seconds['by hand']:.0f} µs", *ratios[1:]])
-    yield format_table(["net", "by hand", "graph", "compiled"], rows)
+    yield format_table(["net", "by hand", "graph", "NumPy", "C"], rows)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

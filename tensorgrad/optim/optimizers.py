@@ -361,5 +361,12 @@ def _adam_direction(
     beta1, beta2 = optimizer.beta1, optimizer.beta2
     m = beta1 * slots[0] + (1 - beta1) * g
     v = beta2 * slots[1] + (1 - beta2) * (g * g)
-    root = TABLE["sqrt"](v / (1 - beta2**step))
-    return m / (1 - beta1**step) / (root + optimizer.eps), (m, v)
+    root = TABLE["sqrt"](v / _correction(beta2, step, g))
+    return m / _correction(beta1, step, g) / (root + optimizer.eps), (m, v)
+
+
+def _correction(beta: float, step: Any, g: Any) -> Any:
+    """Return 1 - βᵗ in the precision of the gradient, which an array would widen."""
+    found = 1 - beta**step
+    is_number = isinstance(found, (int, float))
+    return found if is_number else TABLE["astype"](found, dtype=g.dtype)

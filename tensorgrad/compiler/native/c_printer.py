@@ -38,6 +38,9 @@ PIECE = 4096
 """Entries of a long row that are summed before they join the total."""
 
 ALIGNMENT = 64
+INNER = ("entry", "columns", "rows", "all")
+"""Levels of what happens in the loop over columns."""
+
 SMALL_PRODUCT = 1 << 15
 """Multiplications up to which a loop may beat a call."""
 
@@ -55,7 +58,7 @@ class Printed:
 
 
 def print_c(program: Program, integer: str = "long long") -> Printed:
-    """Return C for a program.
+    r"""Return C for a program.
 
     Parameters
     ----------
@@ -73,9 +76,13 @@ def print_c(program: Program, integer: str = "long long") -> Printed:
     >>> from tensorgrad.compiler import capture
     >>> import numpy as np
     >>> printed = print_c(capture(lambda x: np.tanh(x) * 2.0, np.ones(3)).program)
-    >>> print(printed.source.partition("void step")[2].split("{")[2].split("}")[0].strip())
-    const double v0 = tg_tanh(p0[j]);
-            p1[j] = (v0 * (0x1.0000000000000p+1));
+    >>> lines = [line.strip() for line in printed.source.splitlines()]
+    >>> print("\n".join(lines[lines.index("#pragma omp simd") :][1:6]))
+    for (long j = 0; j < 3; j++) {
+    const double x0_0 = p0[j];
+    const double v1 = tg_tanh(x0_0);
+    const double v2 = (v1 * (0x1.0000000000000p+1));
+    p2[j] = v2;
     """
     lowered = lower(program)
     printer = _Printer(lowered)
@@ -198,29 +205,54 @@ class _Printer:
 
     def _loops(self, group: Group) -> str:
         n_rows, n_columns = group.n_rows, group.n_columns
-        is_flat = self._is_flat(group)
-        if is_flat and n_rows > 1:
+        if self._is_flat(group) and n_rows > 1:
             n_rows, n_columns = 1, n_rows * n_columns
-        is_long = n_rows == 1 and n_columns > PIECE
-        has_phases = any(m.phase or m.level == "row" for m in group.members)
-        pieces = is_long and not has_phases
-        lines = [*self._before(group)]
-        if n_rows > 1:
-            lines.append(f"    for (long i = 0; i < {n_rows}; i++) {{")
-        elif pieces:
-            lines.append(f"    for (long j0 = 0; j0 < {n_columns}; j0 += {PIECE}) {{")
-            lines.append(
-                f"    const long j1 = j0 + {PIECE} < {n_columns} ? j0 + {PIECE} : {n_columns};"
-            )
+        inner = [m for m in group.members if m.level in INNER]
+        has_one_loop = all(m.phase == 0 for m in inner)
+        last = max(m.phase + (m.level == "columns") for m in group.members)
+        lines = ["    {", *self._before(group), *self._scalars(group)]
+        if n_rows == 1 and n_columns > PIECE and has_one_loop:
+            lines += [
+                f"    for (long j0 = 0; j0 < {n_columns}; j0 += {PIECE}) {{",
+                f"    const long n = {n_columns};",
+                f"    const long j1 = j0 + {PIECE} < n ? j0 + {PIECE} : n;",
+                *self._phase(group, 0, "j0", "j1"),
+                "    }",
+                "    {",
+                *self._joined(group),
+            ]
+            first = 1
         else:
-            lines.append("    {")
-        start, stop = ("j0", "j1") if pieces else ("0", str(n_columns))
-        n_phases = max(m.phase + (m.level == "columns") for m in group.members) + 1
-        for phase in range(n_phases):
-            lines += self._phase(group, phase, start, stop)
-        lines.append("    }")
-        lines += self._after(group, is_pieces=pieces)
+            is_nest = n_rows > 1
+            lines.append(
+                f"    for (long i = 0; i < {n_rows}; i++) {{" if is_nest else "    {"
+            )
+            first = 0
+        for phase in range(first, last + 1):
+            lines += self._phase(group, phase, "0", str(n_columns))
+        lines += ["    }", *self._after(group), "    }"]
         return "\n".join(lines)
+
+    def _scalars(self, group: Group) -> Iterator[str]:
+        """Yield what is the same at all entries, read once."""
+        seen: set[tuple[Value, int]] = set()
+        for member in group.members:
+            for ref in _operands(member.statement):
+                is_there = ref.value in group.values or (ref.value, ref.offset) in seen
+                if not is_there and on_rows(ref) == (0, 0, ref.offset):
+                    seen.add((ref.value, ref.offset))
+                    k, kind = self.number(ref.value), C_TYPES[ref.value.dtype]
+                    yield f"    const {kind} c{k}_{ref.offset} = p{k}[{ref.offset}];"
+
+    def _joined(self, group: Group) -> Iterator[str]:
+        """Yield a long row's sums, when all of its pieces are done."""
+        for member in group.members:
+            if member.level == "columns":
+                k = self.number(member.statement.out)
+                kind = C_TYPES[member.statement.out.dtype]
+                yield f"    const {kind} r{k} = t{k};"
+                if member.statement.out in self.stored:
+                    yield f"    p{k}[0] = r{k};"
 
     def _is_flat(self, group: Group) -> bool:
         """Tell whether rows follow each other in memory, and no row is special."""
@@ -250,39 +282,52 @@ class _Printer:
                 wide = "double" if statement.kind == "sum" else kind
                 yield f"    {wide} t{k} = {first};"
 
-    def _after(self, group: Group, *, is_pieces: bool) -> Iterator[str]:
+    def _after(self, group: Group) -> Iterator[str]:
+        """Yield where totals go."""
         for member in group.members:
-            statement = member.statement
-            if isinstance(statement, Map):
-                continue
             is_total = member.level in ("all", "rows of rows")
-            is_piece_sum = member.level == "columns" and is_pieces
-            if (is_total or is_piece_sum) and statement.out in self.stored:
-                k = self.number(statement.out)
+            if is_total and member.statement.out in self.stored:
+                k = self.number(member.statement.out)
                 yield f"    p{k}[0] = t{k};"
 
     def _phase(self, group: Group, phase: int, start: str, stop: str) -> Iterator[str]:
         """Yield one loop over the columns, what comes before it, and what after."""
         here = [m for m in group.members if m.phase == phase]
         for member in here:
-            if member.level in ("row", "rows of rows"):
+            if member.level not in INNER:
                 yield from self._row_statement(group, member)
-        inner = [m for m in here if m.level not in ("row", "rows of rows")]
+        inner = [m for m in here if m.level in INNER]
         if not inner:
             return
+        reductions = [m for m in inner if m.level in ("columns", "all")]
         sums: list[str] = []
-        for member in inner:
-            if member.level in ("columns", "all"):
-                yield from self._accumulators(member, sums)
-        body = [line for m in inner for line in self._entry_statement(group, m)]
+        for member in reductions:
+            yield from self._accumulators(member, sums)
+        loads = self._loads(group, inner)
+        body = [line for m in inner for line in self._entry_statement(group, m, loads)]
         yield f"    #pragma omp simd {' '.join(sums)}".rstrip()
         yield f"    for (long j = {start}; j < {stop}; j++) {{"
+        yield from (f"        const {load};" for load in loads.values())
         yield from body
         yield "    }"
         is_pieces = start != "0"
+        for member in reductions:
+            yield from self._reduced(group, member, is_pieces=is_pieces)
+
+    def _loads(self, group: Group, inner: Sequence[Member]) -> dict[str, str]:
+        """Return what the loop reads, each place once.
+
+        A load in an expression with branches keeps a compiler from vectorising it.
+        """
+        loads: dict[str, str] = {}
         for member in inner:
-            if member.level in ("columns", "all"):
-                yield from self._reduced(group, member, is_pieces=is_pieces)
+            for ref in _operands(member.statement):
+                text = self._entry_operand(group, ref, member.phase)
+                if text.startswith("p") and text not in loads:
+                    kind = C_TYPES[ref.value.dtype]
+                    name = f"x{self.number(ref.value)}_{len(loads)}"
+                    loads[text] = f"{kind} {name} = {text}"
+        return loads
 
     def _accumulators(self, member: Member, sums: list[str]) -> Iterator[str]:
         statement = member.statement
@@ -332,23 +377,30 @@ class _Printer:
         k = self.number(ref.value)
         if ref.value in group.values:
             return f"r{k}"
+        if on_rows(ref) == (0, 0, ref.offset):
+            return f"c{k}_{ref.offset}"
         stride = row_stride(ref) or 0
         return f"p{k}[{_index((row, stride), offset=ref.offset)}]"
 
-    def _entry_statement(self, group: Group, member: Member) -> Iterator[str]:
+    def _entry_statement(
+        self, group: Group, member: Member, loads: dict[str, str]
+    ) -> Iterator[str]:
+        def read(ref: Ref) -> str:
+            text = self._entry_operand(group, ref, member.phase)
+            return (
+                loads[text].partition(" = ")[0].split()[-1] if text in loads else text
+            )
+
         statement = member.statement
         k = self.number(statement.out)
         if isinstance(statement, Reduce):
-            v = self._entry_operand(group, statement.operand, member.phase)
+            v = read(statement.operand)
             target = f"p{k}[j]" if member.level == "rows" else f"a{k}"
             yield "    " + _combine(target, v, statement.kind)
             if member.level != "rows" and statement.kind in ("max", "min"):
                 yield f"        n{k} += {v} != {v} ? 1 : 0;"
             return
-        texts = [
-            o if isinstance(o, str) else self._entry_operand(group, o, member.phase)
-            for o in statement.operands
-        ]
+        texts = [o if isinstance(o, str) else read(o) for o in statement.operands]
         kind, text = C_TYPES[statement.out.dtype], _expression(statement, texts)
         yield f"        const {kind} v{k} = {text};"
         if statement.out in self.stored:
@@ -367,6 +419,8 @@ class _Printer:
             return f"v{k}"
         place = on_rows(ref)
         assert place is not None
+        if known is None and place[:2] == (0, 0):
+            return f"c{k}_{ref.offset}"
         row, column, offset = place
         if is_flat:
             row, column = (

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad._typing import Array
+from tensorgrad._typing import Array, Shape
 from tensorgrad.compiler.native.blas import find_blas
 from tensorgrad.compiler.native.build import build, load
 from tensorgrad.compiler.native.c_printer import Printed, print_c
+from tensorgrad.compiler.native.loops import DType
 from tensorgrad.compiler.native.writing import Unprintable
 from tensorgrad.compiler.program import Program
 
@@ -29,6 +30,7 @@ class NativeStep:
     function: Any
     constants: tuple[Array, ...]
     places: tuple[int, int]
+    results: tuple[tuple[Shape, DType], ...]
     free: list[Array] = field(default_factory=list)
 
     def run(self, values: Sequence[Array]) -> list[Array]:
@@ -37,7 +39,7 @@ class NativeStep:
             v if v.flags.c_contiguous else np.ascontiguousarray(v).reshape(v.shape)
             for v in values
         ]
-        outputs = [np.empty(v.shape, v.dtype) for v in self.printed.lowered.outputs]
+        outputs = [np.empty(shape, dtype) for shape, dtype in self.results]
         try:
             work = self.free.pop()
         except IndexError:
@@ -107,4 +109,9 @@ def make_native(program: Program) -> NativeStep:
         np.ascontiguousarray(constant.value).reshape(constant.value.shape)
         for constant, _ in printed.lowered.constants
     )
-    return NativeStep(printed, library.call, constants, places)
+    lowered = printed.lowered
+    kinds = [
+        (shape, v.dtype)
+        for shape, v in zip(lowered.shapes, lowered.outputs, strict=True)
+    ]
+    return NativeStep(printed, library.call, constants, places, tuple(kinds))

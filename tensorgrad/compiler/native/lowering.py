@@ -75,8 +75,8 @@ EXPRESSIONS = {
     "trunc": "trunc$({0})",
     "rint": "rint$({0})",
     "power": "pow$({0}, {1})",
-    "maximum": "(({0} >= {1} || {0} != {0}) ? {0} : {1})",
-    "minimum": "(({0} <= {1} || {0} != {0}) ? {0} : {1})",
+    "maximum": "((({0} >= {1}) | ({0} != {0})) ? {0} : {1})",
+    "minimum": "((({0} <= {1}) | ({0} != {0})) ? {0} : {1})",
     "sign": "({0} > 0 ? 1 : ({0} < 0 ? -1 : {0}))",
     "greater": "({0} > {1})",
     "greater_equal": "({0} >= {1})",
@@ -323,7 +323,7 @@ def _softplus(at: Writer, line: Instruction) -> Ref:
 
 def _softplus_of(at: Writer, z: Ref, dtype: DType) -> Ref:
     e = _logistic_parts(at, z, dtype)
-    code = "(tg_log1p$({1}) + ({0} > 0 || {0} != {0} ? {0} : 0))"
+    code = "(tg_log1p_unit$({1}) + ({0} < 0 ? 0 : {0}))"
     return at.map(code, z, e, compute=dtype)
 
 
@@ -331,7 +331,7 @@ def _relu(at: Writer, line: Instruction) -> Ref:
     beta = line.static.get("beta", 0.01) if line.op.name == "leaky_relu" else 0
     z, dtype = _array(at, line), float_of(line)
     if beta == 0:
-        code = "({0} > 0 || {0} != {0} ? {0} : 0)"
+        code = "({0} < 0 ? 0 : {0})"
         return at.map(code, z, compute=dtype)
     return at.map("({0} > 0 ? {0} : {0} * {1})", z, beta, compute=dtype)
 
@@ -384,7 +384,7 @@ def _softmax_jacobian(at: Writer, line: Instruction) -> Ref:
 
 
 def _safe_multiply(at: Writer, line: Instruction) -> Ref:
-    code = "({0} == 0 || {1} == 0 ? 0 : {0} * {1})"
+    code = "(({0} == 0) | ({1} == 0) ? 0 : {0} * {1})"
     return at.map(code, *at.arrays(line), compute=float_of(line))
 
 

@@ -6,7 +6,7 @@
    so that results below the smallest normal number are rounded once. log: x = 2^k m
    with m in [sqrt(1/2), sqrt(2)), log(m) = 2 atanh(s) with s = (m - 1)/(m + 1),
    |s| < 0.1716, by its series to s^23 (float: s^9), remainder below 6e-19 (2.6e-9).
-   tanh comes from expm1 with an argument >= 0, where nothing cancels.
+   tanh(x) = e / (e + 2) with e = expm1(2 |x|), where nothing cancels.
 
    Each is compared with longer arithmetic in tests/compiler/test_vector_math.py, which
    holds the bounds in ulp. */
@@ -108,24 +108,29 @@ static inline float tg_expm1f(float x) {
 static inline double tg_tanh(double x) {
     double t = 2.0 * fabs(x);
     t = t > 40.0 ? 40.0 : t;
-    double e = tg_expm1(t);
+    double shifted = t * 0x1.71547652b82fep0 + TG_SHIFT;
+    double k = shifted - TG_SHIFT;
+    double r = (t - k * TG_LN2_HIGH) - k * TG_LN2_LOW;
+    double p = r + r * r * tg_exp_tail(r);
+    double scale = tg_double((tg_bits(shifted) + 1023) << 52);
+    double e = scale * p + (scale - 1.0);
     return copysign(e / (e + 2.0), x);
 }
 
 static inline float tg_tanhf(float x) {
     float t = 2.0f * fabsf(x);
     t = t > 20.0f ? 20.0f : t;
-    float e = tg_expm1f(t);
+    float shifted = t * 0x1.715476p0f + TG_SHIFTF;
+    float k = shifted - TG_SHIFTF;
+    float r = (t - k * TG_LN2_HIGHF) - k * TG_LN2_LOWF;
+    float p = r + r * r * tg_exp_tailf(r);
+    float scale = tg_float((tg_bitsf(shifted) + 127) << 23);
+    float e = scale * p + (scale - 1.0f);
     return copysignf(e / (e + 2.0f), x);
 }
 
-static inline double tg_log(double x) {
-    int is_small = x < 0x1p-1022;
-    uint64_t bits = tg_bits(is_small ? x * 0x1p54 : x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
-    double k = tg_double((bits >> 52) | 0x4330000000000000) - 0x1p52 - 1023.0;
-    k = is_small ? k - 54.0 : k;
-    double m = tg_double((bits & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd);
-    double f = m - 1.0, s = f / (2.0 + f), z = s * s;
+/* (2 atanh(s) - 2 s) / (s z) with z = s^2 */
+static inline double tg_log_tail(double z) {
     double p = 2.0 / 23.0;
     p = p * z + 2.0 / 21.0;
     p = p * z + 2.0 / 19.0;
@@ -136,7 +141,41 @@ static inline double tg_log(double x) {
     p = p * z + 2.0 / 9.0;
     p = p * z + 2.0 / 7.0;
     p = p * z + 2.0 / 5.0;
-    p = p * z + 2.0 / 3.0;
+    return p * z + 2.0 / 3.0;
+}
+
+static inline float tg_log_tailf(float z) {
+    float p = 2.0f / 9.0f;
+    p = p * z + 2.0f / 7.0f;
+    p = p * z + 2.0f / 5.0f;
+    return p * z + 2.0f / 3.0f;
+}
+
+/* log(1 + e) for e in [0, 1]: above sqrt(2), 1 + e = 2 (1 + f) with f = (e - 1) / 2. */
+static inline double tg_log1p_unit(double e) {
+    double k = e > 0.41421356237309503 ? 1.0 : 0.0;
+    double f = e > 0.41421356237309503 ? (e - 1.0) * 0.5 : e;
+    double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
+    double rest = s * (half + tg_log_tail(z) * z) + k * TG_LN2_LOW;
+    return k * TG_LN2_HIGH - ((half - rest) - f);
+}
+
+static inline float tg_log1p_unitf(float e) {
+    float k = e > 0.41421356f ? 1.0f : 0.0f;
+    float f = e > 0.41421356f ? (e - 1.0f) * 0.5f : e;
+    float s = f / (2.0f + f), z = s * s, half = 0.5f * f * f;
+    float rest = s * (half + tg_log_tailf(z) * z) + k * TG_LN2_LOWF;
+    return k * TG_LN2_HIGHF - ((half - rest) - f);
+}
+
+static inline double tg_log(double x) {
+    int is_small = x < 0x1p-1022;
+    uint64_t bits = tg_bits(is_small ? x * 0x1p54 : x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
+    double k = tg_double((bits >> 52) | 0x4330000000000000) - 0x1p52 - 1023.0;
+    k = is_small ? k - 54.0 : k;
+    double m = tg_double((bits & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd);
+    double f = m - 1.0, s = f / (2.0 + f), z = s * s;
+    double p = tg_log_tail(z);
     double half = 0.5 * f * f;
     /* 2 s = f - s f, and s f = f^2/2 - s f^2/2: the largest part of log(m) is exact. */
     double found = k * TG_LN2_HIGH - ((half - (s * (half + p * z) + k * TG_LN2_LOW)) - f);
@@ -152,10 +191,7 @@ static inline float tg_logf(float x) {
     k = is_small ? k - 25.0f : k;
     float m = tg_float((bits & 0x007fffff) + 0x3f3504f3);
     float f = m - 1.0f, s = f / (2.0f + f), z = s * s;
-    float p = 2.0f / 9.0f;
-    p = p * z + 2.0f / 7.0f;
-    p = p * z + 2.0f / 5.0f;
-    p = p * z + 2.0f / 3.0f;
+    float p = tg_log_tailf(z);
     float half = 0.5f * f * f;
     float found = k * TG_LN2_HIGHF - ((half - (s * (half + p * z) + k * TG_LN2_LOWF)) - f);
     found = x == INFINITY ? x : found;
@@ -166,16 +202,16 @@ static inline float tg_logf(float x) {
 static inline double tg_log1p(double x) {
     double u = 1.0 + x;
     double lost = x >= 1.0 ? 1.0 - (u - x) : x - (u - 1.0);
-    double found = tg_log(u) + lost / u;
-    found = u == INFINITY || u == 0.0 ? tg_log(u) : found;
+    double rest = (u == INFINITY) | (u == 0.0) ? 0.0 : lost / u;
+    double found = tg_log(u) + rest;
     return x == 0.0 ? x : found;
 }
 
 static inline float tg_log1pf(float x) {
     float u = 1.0f + x;
     float lost = x >= 1.0f ? 1.0f - (u - x) : x - (u - 1.0f);
-    float found = tg_logf(u) + lost / u;
-    found = u == INFINITY || u == 0.0f ? tg_logf(u) : found;
+    float rest = (u == INFINITY) | (u == 0.0f) ? 0.0f : lost / u;
+    float found = tg_logf(u) + rest;
     return x == 0.0f ? x : found;
 }
 

@@ -54,12 +54,16 @@ class Unprintable(Exception):  # noqa: N818  # the reason to take another printe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lowered:
-    """Loops, and which values the caller provides: inputs, constants, results."""
+    """Loops, and which values the caller provides: inputs, constants, results.
+
+    ``shapes`` are those of the results, whose values may have more axes of one entry.
+    """
 
     inputs: tuple[Value, ...]
     constants: tuple[tuple[Constant, Value], ...]
     statements: tuple[Statement, ...]
     outputs: tuple[Value, ...]
+    shapes: tuple[Shape, ...]
 
 
 class Writer:
@@ -180,7 +184,8 @@ class Writer:
     def finish(self) -> Lowered:
         """Return the loops, with a value of its own for each result."""
         taken: set[Value] = set(self.inputs)
-        outputs = []
+        outputs: list[Value] = []
+        shapes: list[Shape] = []
         for operand in self.program.outputs:
             ref = self.operand(operand)
             if not isinstance(ref, Ref):
@@ -189,13 +194,22 @@ class Writer:
                 number = literal(operand, dtype)
                 self.statements.append(Map(out, "{0}", (number,), (dtype,)))
                 ref = whole(out)
-            is_own = ref == whole(ref.value) and ref.value not in taken
+            # Axes of one entry more or less are the same memory.
+            is_whole = ref == whole(ref.value) or (
+                prod(ref.shape) == ref.value.size
+                and ref == reshape(whole(ref.value), ref.shape)
+            )
+            is_own = is_whole and ref.value not in taken
             if not is_own or ref.value in self.constants.values():
                 ref = self.copied(ref)
             taken.add(ref.value)
             outputs.append(ref.value)
+            shapes.append(ref.shape)
         constants = tuple(self.constants.items())
-        return Lowered(self.inputs, constants, tuple(self.statements), tuple(outputs))
+        statements = tuple(self.statements)
+        return Lowered(
+            self.inputs, constants, statements, tuple(outputs), tuple(shapes)
+        )
 
 
 def _over(shape: Shape, axes: set[int]) -> str:
