@@ -75,14 +75,16 @@ def _training_step(
     is_adam = isinstance(problem, ClassNet) and problem.optimizer == "adam"
     optimizer = (tg.optim.Adam if is_adam else tg.optim.SGD)(problem.lr)
     x, y = problem.x, problem.y
-    held = {"params": problem.params, "state": optimizer.init(problem.params)}
+    # The step may overwrite them; the problem's own stay as they are.
+    params = {name: array.copy() for name, array in problem.params.items()}
+    held = {"params": params, "state": optimizer.init(params)}
 
     def update(params: Any, state: Any, x: Any, y: Any) -> Any:
         value, grads = tg.value_and_grad(loss)(params, x, y)
         params, state = optimizer.update(grads, state, params)
         return value, params, state
 
-    step = tg.compile(update, printer=printer)
+    step = tg.compile(update, printer=printer, donate=(0, 1))
 
     def run() -> object:
         value, held["params"], held["state"] = step(held["params"], held["state"], x, y)

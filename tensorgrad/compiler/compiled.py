@@ -17,6 +17,7 @@ from tensorgrad.compiler.buffers import Plan, make_buffers, plan_buffers
 from tensorgrad.compiler.capture import Captured, capture
 from tensorgrad.compiler.matching import Matcher, make_builder, make_matcher
 from tensorgrad.compiler.native.build import BuildError
+from tensorgrad.compiler.native.c_printer import Printed
 from tensorgrad.compiler.native.calling import NativeStep, make_native
 from tensorgrad.compiler.native.writing import Unprintable
 from tensorgrad.compiler.numpy_printer import constant_names, print_numpy
@@ -86,9 +87,14 @@ class Compiled:
     """
 
     def __init__(
-        self, f: Callable[..., Any], leave_out: tuple[str, ...], printer: Printer
+        self,
+        f: Callable[..., Any],
+        leave_out: tuple[str, ...],
+        printer: Printer,
+        donate: tuple[int, ...],
     ) -> None:
         self._f = f
+        self._donate = donate
         self._leave_out = leave_out
         self._printer = printer
         self._matched: list[tuple[Matcher, _Entry]] = []
@@ -131,7 +137,8 @@ class Compiled:
                 n = len(captured.program)
                 program = simplify(captured.program, self._leave_out)
                 name, plan = _name(self._f), plan_buffers(program)
-                native, printer = _native(program, self._printer)
+                donated = _donated(captured, self._donate)
+                native, printer = _native(program, self._printer, donated)
                 entry = self._entries[key] = _Entry(
                     captured.with_program(program),
                     n,
@@ -231,6 +238,7 @@ def compile(  # noqa: A001  # the name is fixed
     f: Callable[..., Any],
     *,
     printer: Printer = "auto",
+    donate: int | tuple[int, ...] = (),
     leave_out: tuple[str, ...] = (),
 ) -> Compiled:
     """Return a function that is captured once and then runs as one printed program.
@@ -245,6 +253,10 @@ def compile(  # noqa: A001  # the name is fixed
         ``"c"`` builds the program with a C compiler: sums are reordered, and exp, log
         and tanh are within 3 ulp. ``"auto"`` is C where there is a compiler and C has
         words for the whole program, else NumPy; a missing compiler is told once.
+    donate : int or tuple of int
+        Positions of arguments that the caller gives up: their arrays may be overwritten
+        by results, and must not be used after the call. C does so where shape and dtype
+        fit and nothing else lies in that memory; NumPy leaves them alone.
     leave_out : tuple of str
         Passes to leave out: copies, transposes, common, dead.
 
@@ -257,7 +269,8 @@ def compile(  # noqa: A001  # the name is fixed
     Raises
     ------
     ArgumentError
-        If ``f`` is no function, or there is no such pass or printer.
+        If ``f`` is no function, or there is no such pass or printer, or a position to
+        donate is no count.
     CaptureError
         At the call, with ``printer="c"``: if C has no words for the program, or cannot
         be built.
@@ -298,23 +311,39 @@ def compile(  # noqa: A001  # the name is fixed
         )
     elif printer not in get_args(Printer):
         came, expected = f"printer={printer!r}", f"one of {list(get_args(Printer))}"
+    positions: tuple[Any, ...] = (donate,) if isinstance(donate, int) else tuple(donate)
+    if not all(type(k) is int and k >= 0 for k in positions):
+        came, expected = f"donate={donate!r}", "positions of arguments, from 0"
     if came:
         raise ArgumentError(
             explain(
                 "compile", came, expected, "Pass the function itself, and known names"
             )
         )
-    return Compiled(f, tuple(leave_out), printer)
+    return Compiled(f, tuple(leave_out), printer, positions)
 
 
-def _native(program: Program, printer: Printer) -> tuple[NativeStep | None, str]:
+def _donated(captured: Captured, positions: tuple[int, ...]) -> set[int]:
+    """Return the program's inputs that belong to donated arguments."""
+    paths = list(captured.inputs.paths())
+    wanted = tuple(f"0.{k}." for k in positions)
+    return {
+        number
+        for number, place in enumerate(captured.places)
+        if f"{paths[place]}.".startswith(wanted)
+    }
+
+
+def _native(
+    program: Program, printer: Printer, donated: set[int]
+) -> tuple[NativeStep | None, str]:
     """Return the program built as C, if that is wanted and works, and what to say."""
     plan = plan_buffers(program)
     numpy = f"NumPy, {len(plan.buffers)} buffers for {len(plan.places)} results"
     if printer == "numpy":
         return None, numpy
     try:
-        native = make_native(program)
+        native = make_native(program, donated)
     except Unprintable as reason:
         if printer == "c":
             raise CaptureError(
@@ -331,7 +360,13 @@ def _native(program: Program, printer: Printer) -> tuple[NativeStep | None, str]
             raise
         _warn_of_build(str(error))
         return None, f"{numpy}, since C could not be built"
-    return native, f"C, {native.printed.n_groups} loops and products"
+    return native, _told(native.printed)
+
+
+def _told(printed: Printed) -> str:
+    reused = len(printed.reused)
+    where = f", {reused} results in donated memory" if reused else ""
+    return f"C, {printed.n_groups} loops and products{where}"
 
 
 @cache

@@ -8,13 +8,16 @@ lanes and pieces: the bits are others than NumPy's, the bounds are not larger.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from tensorgrad.compiler.native.donation import choose_reuse
+from tensorgrad.compiler.native.folding import fold_steps
 from tensorgrad.compiler.native.fusion import (
     Group,
     Member,
     fuse,
+    operands_of,
     row_stride,
 )
 from tensorgrad.compiler.native.loops import (
@@ -23,7 +26,6 @@ from tensorgrad.compiler.native.loops import (
     Product,
     Reduce,
     Ref,
-    Statement,
     Value,
     natural,
     on_rows,
@@ -49,15 +51,21 @@ FIRST = {"sum": "0", "max": "-INFINITY", "quiet max": "-INFINITY", "min": "INFIN
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Printed:
-    """C, and what the function takes: inputs, constants, results, memory, in this order."""
+    """C, and what the function takes: inputs, constants, results, memory, in this order.
+
+    ``reused`` tells which results may lie in the memory of which donated inputs.
+    """
 
     source: str
     lowered: Lowered
     work_bytes: int
     n_groups: int
+    reused: dict[int, int]
 
 
-def print_c(program: Program, integer: str = "long long") -> Printed:
+def print_c(
+    program: Program, integer: str = "long long", donated: Collection[int] = ()
+) -> Printed:
     r"""Return C for a program.
 
     Parameters
@@ -65,6 +73,8 @@ def print_c(program: Program, integer: str = "long long") -> Printed:
     program : Program
     integer : str
         The C type of sizes in BLAS.
+    donated : collection of int
+        Inputs that a call may overwrite.
 
     Raises
     ------
@@ -84,12 +94,13 @@ def print_c(program: Program, integer: str = "long long") -> Printed:
     const double v2 = (v1 * (0x1.0000000000000p+1));
     p2[j] = v2;
     """
-    lowered = lower(program)
+    lowered = fold_steps(lower(program))
     printer = _Printer(lowered)
     body = "\n".join(printer.groups())
     text = PROLOGUE.replace("INTEGER", integer) + printer.head() + body + "\n}\n"
     source = text + EPILOGUE.replace("COUNT", str(printer.n_given + 1))
-    return Printed(source, lowered, printer.work_bytes, len(printer.fused))
+    reused = choose_reuse(lowered, printer.fused, donated)
+    return Printed(source, lowered, printer.work_bytes, len(printer.fused), reused)
 
 
 PROLOGUE = """\
@@ -140,7 +151,7 @@ class _Printer:
         stored = set(self.lowered.outputs)
         for group in self.fused:
             for statement in group.statements:
-                for ref in _operands(statement):
+                for ref in operands_of(statement):
                     known = group.values.get(ref.value)
                     if known is None or known[0] == "later":
                         stored.add(ref.value)
@@ -153,7 +164,7 @@ class _Printer:
         """Yield entries that a later phase of the row reads again."""
         if member.level in ("row", "rows of rows"):
             return
-        for ref in _operands(member.statement):
+        for ref in operands_of(member.statement):
             known = group.values.get(ref.value)
             if known is not None and known[0] == "entry" and known[1] < member.phase:
                 yield ref.value
@@ -163,7 +174,10 @@ class _Printer:
         last: dict[Value, int] = {}
         for k, group in enumerate(self.fused):
             for statement in group.statements:
-                for value in (statement.out, *(r.value for r in _operands(statement))):
+                for value in (
+                    statement.out,
+                    *(r.value for r in operands_of(statement)),
+                ):
                     last[value] = k
         taken: list[tuple[int, int, int]] = []
         total = 0
@@ -237,7 +251,7 @@ class _Printer:
         """Yield what is the same at all entries, read once."""
         seen: set[tuple[Value, int]] = set()
         for member in group.members:
-            for ref in _operands(member.statement):
+            for ref in operands_of(member.statement):
                 is_there = ref.value in group.values or (ref.value, ref.offset) in seen
                 if not is_there and on_rows(ref) == (0, 0, ref.offset):
                     seen.add((ref.value, ref.offset))
@@ -260,7 +274,7 @@ class _Printer:
         for member in group.members:
             if member.level not in ("entry", "all"):
                 return False
-            for ref in _operands(member.statement):
+            for ref in operands_of(member.statement):
                 place = on_rows(ref)
                 if place is None or (place[:2] != (0, 0) and place[:2] != natural[:2]):
                     return False
@@ -321,7 +335,7 @@ class _Printer:
         """
         loads: dict[str, str] = {}
         for member in inner:
-            for ref in _operands(member.statement):
+            for ref in operands_of(member.statement):
                 text = self._entry_operand(group, ref, member.phase)
                 if text.startswith("p") and text not in loads:
                     kind = C_TYPES[ref.value.dtype]
@@ -451,15 +465,24 @@ class _Printer:
         (n_rows, n_inner), n_columns = product.x.shape, product.y.shape[1]
         kx, ky = self.number(product.x.value), self.number(product.y.value)
         k = self.number(product.out)
-        if self._wants_loops(product):
+        if product.start is None and self._wants_loops(product):
             return _product_loops(product, kx, ky, k)
         name = "sgemm" if product.out.dtype == F32 else "dgemm"
         turned_x, step_x = _for_blas(product.x)
         turned_y, step_y = _for_blas(product.y)
+        first, beta = "", 0
+        if product.start is not None:
+            old = self.number(product.start.value)
+            n_bytes = product.out.size * product.out.dtype.itemsize
+            first, beta = (
+                f"    if (p{k} != p{old}) memcpy(p{k}, p{old}, {n_bytes});\n",
+                1,
+            )
         return (
-            f"    {name}(ROWS, {turned_x}, {turned_y}, {n_rows}, {n_columns}, {n_inner}, 1, "
+            f"{first}    {name}(ROWS, {turned_x}, {turned_y}, {n_rows}, {n_columns}, "
+            f"{n_inner}, {product.factor}, "
             f"p{kx} + {product.x.offset}, {step_x}, p{ky} + {product.y.offset}, {step_y}, "
-            f"0, p{k}, {n_columns});"
+            f"{beta}, p{k}, {n_columns});"
         )
 
     def _wants_loops(self, product: Product) -> bool:
@@ -469,16 +492,6 @@ class _Printer:
         is_wide = product.y.strides[1] == 1 and n_columns >= 16 and n_inner <= 32
         is_long = n_rows * n_columns <= 64
         return is_wide or is_long
-
-
-def _operands(statement: Statement) -> Sequence[Ref]:
-    if isinstance(statement, Product):
-        return (statement.x, statement.y)
-    if isinstance(statement, Copy):
-        return (statement.x,)
-    if isinstance(statement, Reduce):
-        return (statement.operand,)
-    return [o for o in statement.operands if isinstance(o, Ref)]
 
 
 def _first_gap(taken: Sequence[tuple[int, int, int]], n_bytes: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -34,12 +34,22 @@ class NativeStep:
     free: list[Array] = field(default_factory=list)
 
     def run(self, values: Sequence[Array]) -> list[Array]:
-        """Return the results for the program's inputs, in memory of their own."""
+        """Return the results for the program's inputs.
+
+        They lie in memory of their own, or of donated inputs that nothing shares.
+        """
         given = [
             v if v.flags.c_contiguous else np.ascontiguousarray(v).reshape(v.shape)
             for v in values
         ]
-        outputs = [np.empty(shape, dtype) for shape, dtype in self.results]
+        reused = self.printed.reused
+        owners = _owners(values) if reused else {}
+        outputs = [
+            given[reused[k]]
+            if k in reused and _is_free(values[reused[k]], owners)
+            else np.empty(shape, dtype)
+            for k, (shape, dtype) in enumerate(self.results)
+        ]
         try:
             work = self.free.pop()
         except IndexError:
@@ -47,6 +57,22 @@ class NativeStep:
         self.function((*given, *self.constants, *outputs, work), *self.places)
         self.free.append(work)
         return outputs
+
+
+def _owners(values: Sequence[Array]) -> dict[int, int]:
+    """Return how many of the arrays lie in each piece of memory."""
+    counts: dict[int, int] = {}
+    for value in values:
+        owner = id(value if value.base is None else value.base)
+        counts[owner] = counts.get(owner, 0) + 1
+    return counts
+
+
+def _is_free(value: Array, owners: dict[int, int]) -> bool:
+    """Tell whether an array can be overwritten without another one changing."""
+    flags = value.flags
+    is_alone = value.base is None and owners[id(value)] == 1
+    return is_alone and flags.c_contiguous and flags.writeable
 
 
 WORDS = 12
@@ -84,7 +110,7 @@ def _place(address: int, wanted: int) -> int | None:
     return None
 
 
-def make_native(program: Program) -> NativeStep:
+def make_native(program: Program, donated: Collection[int] = ()) -> NativeStep:
     """Print, build and load a program.
 
     Raises
@@ -97,7 +123,7 @@ def make_native(program: Program) -> NativeStep:
     blas = find_blas()
     if blas is None:
         raise Unprintable("products: NumPy's BLAS is not to be found")
-    printed = print_c(program, blas.integer)
+    printed = print_c(program, blas.integer, donated)
     library = load(build(printed.source))
     library.set_blas(ctypes.c_void_p(blas.single), ctypes.c_void_p(blas.double))
     library.call.restype = None

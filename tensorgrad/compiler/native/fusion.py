@@ -25,7 +25,7 @@ from tensorgrad.compiler.native.loops import (
     on_rows,
 )
 
-__all__ = ["Group", "Member", "fuse", "rows_and_columns"]
+__all__ = ["Group", "Member", "fuse", "operands_of", "rows_and_columns"]
 
 LOOK_AHEAD = 12
 """Groups that are tried for a statement, the first of those that are early enough."""
@@ -85,7 +85,9 @@ def fuse(statements: Sequence[Statement]) -> list[Group]:
     groups: list[Group] = []
     place: dict[Value, int] = {}
     for statement in statements:
-        first = max((place.get(ref.value, -1) for ref in _refs(statement)), default=-1)
+        first = max(
+            (place.get(ref.value, -1) for ref in operands_of(statement)), default=-1
+        )
         at = _find(groups, statement, max(first, 0))
         if at is None:
             at = len(groups)
@@ -94,9 +96,11 @@ def fuse(statements: Sequence[Statement]) -> list[Group]:
     return groups
 
 
-def _refs(statement: Statement) -> list[Ref]:
+def operands_of(statement: Statement) -> list[Ref]:
+    """Return the arrays that a statement reads."""
     if isinstance(statement, Product):
-        return [statement.x, statement.y]
+        start = [statement.start] if statement.start is not None else []
+        return [statement.x, statement.y, *start]
     if isinstance(statement, Copy):
         return [statement.x]
     operands = (
@@ -143,7 +147,7 @@ def _join(group: Group, statement: Map | Reduce) -> bool:
 
 def _as_map(group: Group, statement: Map) -> Member | None:
     loops = rows_and_columns(statement.out.shape)
-    refs = _refs(statement)
+    refs = operands_of(statement)
     if loops == (group.n_rows, group.n_columns):
         phases = [_entry_phase(group, ref) for ref in refs]
         if None not in phases:

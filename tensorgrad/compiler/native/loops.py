@@ -81,11 +81,13 @@ class Reduce:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
-    """``out = x @ y`` for matrices."""
+    """``out = start + factor * x @ y`` for matrices; without ``start`` from nothing."""
 
     out: Value
     x: Ref
     y: Ref
+    factor: str = "1"
+    start: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -272,8 +272,10 @@ def _getitem(at: Writer, line: Instruction) -> Ref:
 
 def _astype(at: Writer, line: Instruction) -> Ref:
     ref, dtype = _array(at, line), line.results[0].aval.dtype
-    if dtype.kind != "f" or ref.value.dtype == dtype:
+    if dtype.kind != "f":
         raise Unprintable(f"astype to {dtype.name}")
+    if ref.value.dtype == dtype:
+        return ref
     return at.map("{0}", ref, compute=dtype)
 
 
