@@ -26,9 +26,17 @@ from tensorgrad.autodiff.joint import join
 from tensorgrad.autodiff.pushforward import Pushforward
 from tensorgrad.autodiff.reverse import sweep
 from tensorgrad.autodiff.transforms import grad
+from tensorgrad.core.aval import Aval
 from tensorgrad.core.modes import MODE
 from tensorgrad.core.tensor import Tensor, as_value, node_of, wrap
-from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, explain
+from tensorgrad.errors import (
+    ArgumentError,
+    CaptureError,
+    DTypeError,
+    GraphError,
+    ShapeError,
+    explain,
+)
 from tensorgrad.tree import Structure, flatten, unflatten
 
 __all__ = ["Outputs", "elementwise_grad", "hvp", "jvp", "vjp"]
@@ -368,6 +376,8 @@ def elementwise_grad(
     GraphError
         At the call: if some entry depends on other ones, as in a sum along an axis. A
         second, random cotangent tells, which costs as much as the derivative.
+    CaptureError
+        At the call, inside `compile`: shapes cannot tell.
 
     Examples
     --------
@@ -420,6 +430,15 @@ def _probe(like: Any) -> Any:
 
 def _check_diagonal(found: list[Any], probed: list[Any], probe: Any) -> None:
     """Compare with the adjoint of the probe, which a diagonal Jacobian passes on."""
+    if any(isinstance(as_value(one), Aval) for one in found):
+        raise CaptureError(
+            explain(
+                "elementwise_grad under capture",
+                "shapes without values, which cannot tell whether entries are separate",
+                "a derivative that needs no such check",
+                "Write tg.grad of the sum: tg.grad(lambda x: f(x).sum())",
+            )
+        )
     for one, other in zip(found, probed, strict=True):
         expected = as_value(one) * probe
         slack = 100 * np.finfo(expected.dtype).eps * np.abs(expected)

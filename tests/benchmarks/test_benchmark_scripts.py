@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import chain_scaling, digits_vs_sklearn, epoch_memory
+from benchmarks import chain_scaling, digits_vs_sklearn, epoch_memory, first_call
 
 
 def test_a_chain_is_measured_for_each_length(
@@ -49,3 +49,13 @@ def test_memory_of_an_epoch_is_measured_for_both_files(
     out = capsys.readouterr().out
     assert "2,000 rows: RssAnon at most" in out
     assert "difference:" in out
+
+
+def test_the_first_call_is_measured_with_both_caches(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert first_call.main() == 0
+    out = capsys.readouterr().out
+    assert "empty cache: import" in out
+    assert "warm cache: import" in out
+    assert "loops and products" in out

@@ -251,3 +251,10 @@ def test_programs_that_cannot_run_are_found_out():
     ):
         with pytest.raises(tg.CaptureError, match="checking a program"):
             broken.check()
+
+
+def test_check_that_needs_values_says_what_to_write_instead():
+    with pytest.raises(
+        tg.CaptureError, match=r"elementwise_grad under capture.*f\(x\)\.sum"
+    ):
+        capture(tg.elementwise_grad(np.tanh), np.ones(3))
