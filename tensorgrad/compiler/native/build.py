@@ -228,6 +228,8 @@ def _refusal(came: str) -> str:
 def _first_error(told: str, source: str) -> str:
     """Return a compiler's first complaint, and the line that it is about."""
     lines = [line for line in told.splitlines() if "error" in line] or [told.strip()]
+    # Without its directory, which is another one each time, a complaint is told once.
+    lines[0] = lines[0][max(lines[0].rfind("/step.c"), -1) + 1 :]
     parts = lines[0].split(":")
     numbers = [int(part) for part in parts if part.isdigit()]
     text = source.splitlines()

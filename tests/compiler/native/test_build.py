@@ -126,7 +126,8 @@ def test_processes_share_a_directory(directory):
 
 def test_refused_source_is_told_with_its_line(directory):
     with pytest.raises(
-        BuildError, match=r"error.* in: int answer\(void\) \{ return forty_two; \}"
+        BuildError,
+        match=r"step: step\.c:1:.*error.* in: int answer\(void\) \{ return forty_two; \}",
     ):
         build("int answer(void) { return forty_two; }")
 
