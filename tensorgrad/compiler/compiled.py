@@ -44,8 +44,7 @@ class _Entry:
 
     captured: Captured
     n_captured: int
-    function: Callable[..., Any]
-    buffered: Callable[..., Any]
+    functions: tuple[Callable[..., Any], Callable[..., Any]] | None
     plan: Plan
     free: list[list[Array]]
     reason: str
@@ -57,6 +56,8 @@ class _Entry:
         """Return the results, in memory of their own."""
         if self.native is not None:
             return self.native.run(values)
+        assert self.functions is not None
+        plain, buffered = self.functions
         program = self.captured.program
         work: list[Array] = []
         if self.plan.places and all(v.flags.c_contiguous for v in values):
@@ -65,9 +66,9 @@ class _Entry:
                 work = self.free.pop()
             except IndexError:
                 work = make_buffers(self.plan)
-            found = self.buffered(*values, work)
+            found = buffered(*values, work)
         else:
-            found = self.function(*values)
+            found = plain(*values)
         results = found if len(program.outputs) != 1 else (found,)
         owned = self.captured.owned(results, [*values, *work])
         if work:
@@ -138,12 +139,18 @@ class Compiled:
                 program = simplify(captured.program, self._leave_out)
                 name, plan = _name(self._f), plan_buffers(program)
                 donated = _donated(captured, self._donate)
-                native, printer = _native(program, self._printer, donated)
+                native, printer = _native(program, plan, self._printer, donated)
+                # C needs no NumPy beside it; `source` prints it when it is asked for.
+                functions = None
+                if native is None:
+                    functions = (
+                        _executed(program, name, None),
+                        _executed(program, name, plan),
+                    )
                 entry = self._entries[key] = _Entry(
                     captured.with_program(program),
                     n,
-                    _executed(program, name, None),
-                    _executed(program, name, plan),
+                    functions,
                     plan,
                     [],
                     reason,
@@ -335,10 +342,9 @@ def _donated(captured: Captured, positions: tuple[int, ...]) -> set[int]:
 
 
 def _native(
-    program: Program, printer: Printer, donated: set[int]
+    program: Program, plan: Plan, printer: Printer, donated: set[int]
 ) -> tuple[NativeStep | None, str]:
     """Return the program built as C, if that is wanted and works, and what to say."""
-    plan = plan_buffers(program)
     numpy = f"NumPy, {len(plan.buffers)} buffers for {len(plan.places)} results"
     if printer == "numpy":
         return None, numpy

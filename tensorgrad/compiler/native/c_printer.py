@@ -546,22 +546,15 @@ def _product_loops(product: Product, kx: int, ky: int, k: int) -> str:
     (xi, xl), (yl, yj) = product.x.strides, product.y.strides
     x = f"p{kx}[{_index(('i', xi), ('l', xl), offset=product.x.offset)}]"
     y = f"p{ky}[{_index(('l', yl), ('j', yj), offset=product.y.offset)}]"
-    if yj == 1 and n_columns >= 16:
-        lines = [
-            f"    for (long i = 0; i < {n_rows}; i++)",
-            "    #pragma omp simd",
-            f"    for (long j = 0; j < {n_columns}; j++) {{",
-            f"        {kind} sum = 0;",
-            f"        for (long l = 0; l < {n_inner}; l++) sum += {x} * {y};",
-            f"        p{k}[i * {n_columns} + j] = sum;",
-            "    }",
-        ]
-        return "\n".join(lines)
+    is_wide = yj == 1 and n_columns >= 16
+    over_columns = "    #pragma omp simd"
+    over_terms = "    #pragma omp simd reduction(+:sum)"
     lines = [
         f"    for (long i = 0; i < {n_rows}; i++)",
+        *([over_columns] if is_wide else []),
         f"    for (long j = 0; j < {n_columns}; j++) {{",
         f"        {kind} sum = 0;",
-        "    #pragma omp simd reduction(+:sum)",
+        *([] if is_wide else [over_terms]),
         f"        for (long l = 0; l < {n_inner}; l++) sum += {x} * {y};",
         f"        p{k}[i * {n_columns} + j] = sum;",
         "    }",

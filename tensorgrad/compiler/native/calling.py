@@ -43,7 +43,7 @@ class NativeStep:
             for v in values
         ]
         reused = self.printed.reused
-        owners = _owners(values) if reused else {}
+        owners = _owners((*values, *self.constants)) if reused else {}
         outputs = [
             given[reused[k]]
             if k in reused and _is_free(values[reused[k]], owners)

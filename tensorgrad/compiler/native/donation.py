@@ -74,16 +74,11 @@ def _is_overwritten_in_step(group: Group, old: Value, new: Value) -> bool:
     if not readers:
         return True
     written = next(m for m in group.members if m.statement.out is new)
-    natural = (
-        group.n_columns if group.n_rows > 1 else 0,
-        int(group.n_columns > 1),
-        0,
-    )
     return written.level == "entry" and all(
         reader.level == "entry"
         and reader.phase <= written.phase
         and all(
-            on_rows(ref) == natural
+            on_rows(ref) == group.place
             for ref in operands_of(reader.statement)
             if ref.value is old
         )

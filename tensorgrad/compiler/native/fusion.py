@@ -52,6 +52,12 @@ class Group:
     values: dict[Value, tuple[str, int]] = field(default_factory=dict)
 
     @property
+    def place(self) -> tuple[int, int, int]:
+        """Strides and offset, as `on_rows` tells them, of what the group computes."""
+        row = self.n_columns if self.n_rows > 1 else 0
+        return (row, int(self.n_columns > 1), 0)
+
+    @property
     def statements(self) -> list[Statement]:
         """All statements of the group."""
         if self.alone is not None:
@@ -132,8 +138,9 @@ def _find(groups: list[Group], statement: Statement, first: int) -> int | None:
 
 def _join(group: Group, statement: Map | Reduce) -> bool:
     """Add a statement to a group if it fits there."""
-    member = _as_map(group, statement) if isinstance(statement, Map) else None
-    if isinstance(statement, Reduce):
+    if isinstance(statement, Map):
+        member = _as_map(group, statement)
+    else:
         member = _as_reduction(group, statement)
     if member is None:
         return False
@@ -185,9 +192,8 @@ def _entry_phase(group: Group, ref: Ref) -> int | None:
     if known is None:
         return 0
     kind, phase = known
-    row = group.n_columns if group.n_rows > 1 else 0
     if kind == "entry":
-        is_there = place == (row, int(group.n_columns > 1), 0)
+        is_there = place == group.place
     else:
         is_there = kind == "row" and place == (int(group.n_rows > 1), 0, 0)
     return phase if is_there else None

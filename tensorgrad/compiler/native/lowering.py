@@ -153,11 +153,7 @@ def _ufunc(at: Writer, line: Instruction) -> Ref:
     if name == "power":
         return _power(at, operands, compute)
     is_bool = compute.kind == "b" and name in ("add", "multiply", "negative", "maximum")
-    if (
-        name not in EXPRESSIONS
-        or is_bool
-        or (compute.kind != "f" and name in FLOATS_ALONE)
-    ):
+    if is_bool or (compute.kind != "f" and name in FLOATS_ALONE):
         raise Unprintable(f"{name} of {compute.name}")
     return at.map(EXPRESSIONS[name], *operands, compute=compute, dtype=dtype)
 

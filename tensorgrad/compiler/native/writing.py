@@ -147,13 +147,13 @@ class Writer:
 
     def reduce(self, kind: str, ref: Ref, axes: Sequence[int], dtype: DType) -> Ref:
         """Write a reduction; the result keeps reduced axes with one entry."""
+        if ref.value.dtype != dtype:
+            ref = self.map("{0}", ref, compute=dtype)
         n = len(ref.shape)
         reduced = {a % n for a in axes} if n else set()
         kept = tuple(1 if a in reduced else s for a, s in enumerate(ref.shape))
         real = {a for a in reduced if ref.shape[a] != 1}
         if not real:
-            if ref.value.dtype != dtype:
-                ref = self.map("{0}", ref, compute=dtype)
             return ref
         over = _over(ref.shape, real)
         if not over:
@@ -161,8 +161,6 @@ class Writer:
             moved = transpose(ref, tuple(order))
             flat = self.reshaped(moved, (-1, prod(ref.shape[a] for a in real)))
             return self.reshaped(self.reduce(kind, flat, (1,), dtype), kept)
-        if ref.value.dtype != dtype:
-            ref = self.map("{0}", ref, compute=dtype)
         ref = self.on(ref)
         key = (kind, ref, over)
         if key not in self.known:

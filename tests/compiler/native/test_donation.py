@@ -155,3 +155,10 @@ def test_parameter_that_is_still_needed_is_not_overwritten_by_its_step():
     expected = f(W, x)
     for one, two in zip(compiled(W.copy(), x), expected, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-11, atol=1e-11)
+
+
+def test_array_that_the_function_holds_itself_is_left_alone():
+    held = np.arange(4.0)
+    compiled = tg.compile(lambda x: x + held, printer="c", donate=0)
+    np.testing.assert_array_equal(compiled(held), np.arange(4.0) * 2)
+    np.testing.assert_array_equal(held, np.arange(4.0))
