@@ -85,6 +85,8 @@ class Compiled:
         NumPy, of the program that ran last; runs without this package.
     program : Program
         The same as data.
+    printer : str
+        "c" or "numpy": what runs it.
     """
 
     def __init__(
@@ -166,7 +168,7 @@ class Compiled:
     def _remember(self, entry: _Entry, args: Any, kwargs: Any) -> None:
         """Keep the quick way for arguments like these, if there is one."""
         leaves, structure = flatten((args, kwargs))
-        match = None if entry.captured.draws else make_matcher(structure, leaves)
+        match = make_matcher(structure, leaves, entry.captured.draws)
         if match is not None:
             self._matched.append((match, entry))
 
@@ -201,6 +203,11 @@ class Compiled:
         # Printed when asked for: arrays that it was captured with have to be packed.
         program = self._needed("source").captured.program
         return print_numpy(program, _name(self._f))
+
+    @property
+    def printer(self) -> str:
+        """What runs the program that ran last: "c" or "numpy"."""
+        return "numpy" if self._needed("printer").native is None else "c"
 
     @property
     def program(self) -> Any:
@@ -386,7 +393,7 @@ def _executed(program: Program, name: str, plan: Plan | None) -> Callable[..., A
     text = print_numpy(program, name, with_constants=False, places=places)
     scope: dict[str, Any] = dict(constant_names(program))
     exec(builtin_compile(text, f"<compiled {name}>", "exec"), scope)  # noqa: S102
-    function: Callable[..., Any] = scope[name]
+    function: Callable[..., Any] = scope.pop(name)  # no cycle of the two
     return function
 
 

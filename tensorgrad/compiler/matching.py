@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tensorgrad._typing import Tree
+from tensorgrad.compiler.capture import Draw
 from tensorgrad.tree import Structure, unflatten
 
 __all__ = ["Matcher", "make_builder", "make_matcher"]
@@ -23,8 +24,12 @@ PLAIN = (tuple, list, dict)
 KEYS = (str, int)
 
 
-def make_matcher(structure: Structure, leaves: Sequence[Any]) -> Matcher | None:
-    """Return a function from positional arguments like these to their arrays.
+def make_matcher(
+    structure: Structure, leaves: Sequence[Any], draws: Sequence[Draw] = ()
+) -> Matcher | None:
+    """Return a function from positional arguments like these to a program's inputs.
+
+    These are the arrays among them, then what generators among them draw.
 
     Examples
     --------
@@ -41,11 +46,15 @@ def make_matcher(structure: Structure, leaves: Sequence[Any]) -> Matcher | None:
         return None
     scope: dict[str, Any] = {"ndarray": np.ndarray}
     lines = ["def match(t0):"]
-    arrays: list[str] = []
-    _write_match(positional, "t0", iter(leaves), lines, arrays, scope)
-    lines.append(f"    return [{', '.join(arrays)}]")
+    names: list[str] = []
+    _write_match(positional, "t0", iter(leaves), lines, names, scope)
+    inputs = [n for n, v in zip(names, leaves, strict=True) if type(v) is np.ndarray]
+    for k, draw in enumerate(draws):
+        scope[f"a{k}_"], scope[f"n{k}_"] = draw.args, draw.kwargs
+        inputs.append(f"{names[draw.generator]}.{draw.method}(*a{k}_, **n{k}_)")
+    lines.append(f"    return [{', '.join(inputs)}]")
     exec("\n".join(lines), scope)  # noqa: S102
-    found: Matcher = scope["match"]
+    found: Matcher = scope.pop("match")  # or function and scope would be a cycle
     return found
 
 
@@ -54,18 +63,21 @@ def _write_match(  # a visitor with five accumulators
     name: str,
     leaves: Any,
     lines: list[str],
-    arrays: list[str],
+    names: list[str],
     scope: dict[str, Any],
 ) -> None:
     """Write the tests of one node, and of those below it."""
     if not structure.keys and structure.n_leaves == 1:
         leaf = next(leaves)
+        names.append(name)
         k = len(scope)
-        if isinstance(leaf, np.ndarray):
+        if isinstance(leaf, np.random.Generator):
+            scope[f"d{k}"] = type(leaf)
+            lines.append(f"    if type({name}) is not d{k}: return None")
+        elif isinstance(leaf, np.ndarray):
             scope[f"s{k}"], scope[f"d{k}"] = leaf.shape, leaf.dtype
             test = f"{name}.shape != s{k} or {name}.dtype is not d{k}"
             lines.append(f"    if type({name}) is not ndarray or {test}: return None")
-            arrays.append(name)
         else:
             scope[f"s{k}"], scope[f"d{k}"] = leaf, type(leaf)
             lines.append(
@@ -86,7 +98,7 @@ def _write_match(  # a visitor with five accumulators
     ):
         inner = f"{name}_{n}"
         lines.append(f"    {inner} = {name}[{key!r}]")
-        _write_match(child, inner, leaves, lines, arrays, scope)
+        _write_match(child, inner, leaves, lines, names, scope)
 
 
 def make_builder(structure: Structure) -> Callable[[list[Any]], Tree]:
@@ -104,7 +116,7 @@ def make_builder(structure: Structure) -> Callable[[list[Any]], Tree]:
     numbers = iter(range(structure.n_leaves))
     scope: dict[str, Any] = {}
     exec(f"def build(r): return {_written(structure, numbers)}", scope)  # noqa: S102
-    found: Callable[[list[Any]], Tree] = scope["build"]
+    found: Callable[[list[Any]], Tree] = scope.pop("build")
     return found
 
 
@@ -130,7 +142,7 @@ def _is_plain(structure: Structure) -> bool:
 
 def _is_easy(leaf: Any) -> bool:
     """Tell whether one comparison says that a leaf is of the same kind."""
-    if type(leaf) is np.ndarray:
+    if type(leaf) in (np.ndarray, np.random.Generator):
         return True
     if type(leaf) is float:
         return leaf == leaf and leaf != 0.0  # noqa: PLR0124  # NaN; 0.0 equals -0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -102,10 +102,13 @@ def batches_from(
     size: int,
     rng: np.random.Generator | None,
     skip: int = 0,
+    *,
+    reuse: bool = False,
 ) -> Iterator[tuple[Array, Array]]:
     """Yield the batches of checked rows, the first ones left out without reading them.
 
-    Whatever is left out, the generator is left behind as if it had all been read.
+    Whatever is left out, the generator is left behind as if it had all been read. With
+    ``reuse`` a batch lies where the one before it lay, if rows can be copied there.
 
     Examples
     --------
@@ -119,7 +122,29 @@ def batches_from(
         return _in_order(x, y, size, skip)
     if lies_on_disk(x) or lies_on_disk(y):
         return _in_blocks(x, y, size, rng, skip * size)
-    return _shuffled(np.asarray(x), np.asarray(y), size, rng, skip * size)
+    pick = _pick_into(size) if reuse else _pick
+    return _shuffled((np.asarray(x), np.asarray(y)), size, rng, skip * size, pick)
+
+
+def _pick(values: Array, rows: Array, place: int) -> Array:
+    """Return some rows; fancy indexing, as take copies all of an array with gaps."""
+    return values[rows]
+
+
+def _pick_into(size: int) -> Callable[[Array, Array, int], Array]:
+    """Return a function that copies rows into the memory of its last result there."""
+    memory: dict[int, Array] = {}
+
+    def pick(values: Array, rows: Array, place: int) -> Array:
+        if not values.flags.c_contiguous:
+            return values[rows]
+        if place not in memory:
+            memory[place] = np.empty((size, *values.shape[1:]), values.dtype)
+        # Places come from a permutation; "raise" would fill a copy first.
+        out = memory[place][: len(rows)]
+        return np.take(values, rows, axis=0, out=out, mode="clip")
+
+    return pick
 
 
 def _in_order(x: Rows, y: Rows, size: int, skip: int) -> Iterator[tuple[Array, Array]]:
@@ -131,9 +156,13 @@ def _in_order(x: Rows, y: Rows, size: int, skip: int) -> Iterator[tuple[Array, A
 
 
 def _shuffled(
-    x: Array, y: Array, size: int, rng: np.random.Generator, n_skipped: int
+    pair: tuple[Array, Array],
+    size: int,
+    rng: np.random.Generator,
+    n_skipped: int,
+    pick: Callable[[Array, Array, int], Array],
 ) -> Iterator[tuple[Array, Array]]:
-    # Fancy indexing, not np.take: take copies a whole array that is not contiguous.
+    x, y = pair
     pending = np.empty(0, dtype=np.int64)
     for places in shuffled_places(x.shape[0], rng):
         dropped = min(n_skipped, places.size)
@@ -142,10 +171,10 @@ def _shuffled(
         n_ready = pending.size - pending.size % size
         for start in range(0, n_ready, size):
             rows = pending[start : start + size]
-            yield x[rows], y[rows]
+            yield pick(x, rows, 0), pick(y, rows, 1)
         pending = pending[n_ready:]
     if pending.size:
-        yield x[pending], y[pending]
+        yield pick(x, pending, 0), pick(y, pending, 1)
 
 
 def _in_blocks(

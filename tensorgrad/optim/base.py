@@ -24,7 +24,13 @@ from tensorgrad.ops import TABLE
 from tensorgrad.optim.clipping import clip_by_global_norm, clip_by_value
 from tensorgrad.optim.kernels import Kernel, run
 from tensorgrad.optim.memory import Known, Memory, copy_state
-from tensorgrad.optim.schedules import Rate, check_number, check_rate, rate_at
+from tensorgrad.optim.schedules import (
+    Rate,
+    check_given,
+    check_number,
+    check_rate,
+    rate_at,
+)
 from tensorgrad.tree import (
     Structure,
     assign_leaves,
@@ -156,7 +162,12 @@ class Optimizer(ABC):
         return state
 
     def update(
-        self, grads: Tree, state: dict[str, Any], params: Tree
+        self,
+        grads: Tree,
+        state: dict[str, Any],
+        params: Tree,
+        *,
+        lr: float | Array | None = None,
     ) -> tuple[Tree, dict[str, Any]]:
         """Return new parameters and the new state; nothing that is given changes.
 
@@ -167,6 +178,9 @@ class Optimizer(ABC):
         state : dict
             From `init`, from the update before, or from a file.
         params : tree of arrays and Tensors
+        lr : float or 0-d array, optional
+            The rate of this update instead of the optimiser's own; an argument of a
+            compiled step, so that a schedule needs no program for each rate.
 
         Returns
         -------
@@ -205,7 +219,8 @@ class Optimizer(ABC):
         self._check_parameters(found, structure)
         slopes = self._checked_gradients(grads, found, structure)
         done, columns = self._checked_state(state, found, structure)
-        new, columns = self._advance(found, slopes, (done, columns), structure)
+        rate = rate_at(self.lr, done) if lr is None else check_given(lr)
+        new, columns = self._advance(found, slopes, (done, columns, rate), structure)
         leaves = [
             _like_leaf(value, leaf) for value, leaf in zip(new, found, strict=True)
         ]
@@ -218,18 +233,17 @@ class Optimizer(ABC):
         self,
         found: list[Any],
         slopes: list[Any],
-        memory: tuple[Any, list[list[Any]]],
+        memory: tuple[Any, list[list[Any]], Any],
         structure: Structure,
         *,
         in_place: bool = False,
     ) -> tuple[list[Any], list[list[Any]]]:
         """Return the values of the new parameters, and the new slots."""
-        done, columns = memory
-        lr = rate_at(self.lr, done)
+        done, columns, lr = memory
         slopes = self._clipped(slopes)
         rows = zip(*columns, strict=True) if columns else [()] * len(found)
-        # A recorded gradient makes the update part of the graph.
-        is_recorded = any(type(g) is not np.ndarray for g in slopes)
+        # A recorded gradient, or rate, makes the update part of the graph.
+        is_recorded = any(isinstance(part, Tensor) for part in (lr, *slopes))
         move = _recorded_move if is_recorded else _move
         where = (found, structure)
         movers = self._movers(lr, done + 1, where, is_recorded=is_recorded)
@@ -255,7 +269,10 @@ class Optimizer(ABC):
             return [shared] * len(found)
         paths = structure.paths()
         if is_recorded:
-            return [partial(self.formula_for(path), lr=lr, step=step) for path in paths]
+            return [
+                partial(self.formula_for(path), lr=_rate_for(lr, p), step=step)
+                for path, p in zip(paths, found, strict=True)
+            ]
         return [self.kernel_for(path, lr, step) for path in paths]
 
     def _clipped(self, slopes: list[Any]) -> list[Any]:
@@ -328,9 +345,8 @@ class Optimizer(ABC):
         # What the shell changes is no part of a graph, even if its gradients are.
         slopes = [_value_of(g) for g in slopes]
         _check_leaves(type(self).__name__, found, structure)
-        new, columns = self._advance(
-            found, slopes, (done, columns), structure, in_place=True
-        )
+        memory = (done, columns, rate_at(self.lr, done))
+        new, columns = self._advance(found, slopes, memory, structure, in_place=True)
         updated = assign_leaves(params, new, (found, structure))
         hollow = entry.structure or _without_leaves(structure)
         self._memory.store(entry, (done + 1, columns, hollow))
@@ -453,12 +469,21 @@ def _recorded_move(
                 "Pass gradients as arrays: tg.gradients(..., create_graph=False)",
             )
         )
-    new_p, new_slots = formula(p, g, slots)
+    wanted = _slot_dtype(p)
+    wide = [TABLE["astype"](a, wanted) if a.dtype != wanted else a for a in (p, g)]
+    new_p, new_slots = formula(*wide, slots)
     narrow = [
         new if new.dtype == old.dtype else TABLE["astype"](new, old.dtype)
         for new, old in zip((new_p, *new_slots), (p, *slots), strict=True)
     ]
     return narrow[0], narrow[1:]
+
+
+def _rate_for(lr: Any, p: Any) -> Any:
+    """Return a recorded rate in the dtype of an update, which it would widen."""
+    wanted = _slot_dtype(p)
+    is_weak = not isinstance(lr, (Tensor, np.ndarray)) or lr.dtype == wanted
+    return lr if is_weak else TABLE["astype"](lr, wanted)
 
 
 def _without_leaves(structure: Structure) -> Structure:

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
+import numpy as np
+
+from tensorgrad.core.aval import Aval
+from tensorgrad.core.tensor import Tensor, as_value
 from tensorgrad.errors import ArgumentError, explain
 
 __all__ = [
@@ -96,6 +100,35 @@ def rate_at(lr: Rate, step: Any) -> Any:
     if not callable(lr):
         return lr
     return check_number("a schedule", f"lr at step {step}", lr(step))
+
+
+def check_given(lr: Any) -> Any:
+    """Return the rate of one update: a Tensor as it is, anything else as a float.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no finite number of at least 0, or has a shape.
+
+    Examples
+    --------
+    >>> check_given(np.array(0.5))
+    0.5
+    """
+    if np.ndim(lr) != 0:
+        raise ArgumentError(
+            explain(
+                "update",
+                f"lr of shape {np.shape(lr)}",
+                "one rate for all parameters",
+                "Pass a number, or a 0-d array",
+            )
+        )
+    is_tensor = isinstance(lr, Tensor)
+    if is_tensor and isinstance(lr._value, Aval):
+        return lr  # it has no value to be checked
+    rate = check_number("update", "lr", as_value(lr) if is_tensor else lr)
+    return lr if is_tensor else rate
 
 
 def constant(lr: float) -> Schedule:

@@ -20,13 +20,15 @@ from tensorgrad.nn.scaling import learn_scaling
 from tensorgrad.optim import Adam
 from tensorgrad.serial.tree_file import check_target
 from tensorgrad.train.checkpoint import Checkpoint, as_checkpoint, make_writer
-from tensorgrad.train.epoch import Plan, run_epoch
+from tensorgrad.train.compiled_step import choose_step
+from tensorgrad.train.epoch import run_epoch
 from tensorgrad.train.evaluation import evaluate
 from tensorgrad.train.history import History
 from tensorgrad.train.job import Job
 from tensorgrad.train.precision import model_dtype, warn_of_wide_data
 from tensorgrad.train.progress import make_progress
 from tensorgrad.train.settings import BATCH_SIZE, EPOCHS, LEARNING_RATE
+from tensorgrad.train.steps import Plan
 from tensorgrad.train.stopping import EarlyStopping, as_stopping
 from tensorgrad.train.targets import Loss, check_examples, choose_loss, label_rows
 from tensorgrad.train.threads import blas_threads, choose_threads, limited_threads
@@ -90,8 +92,12 @@ def fit(
         Order of the examples, and dropout.
     progress : bool
         A bar where tqdm is installed, lines of text elsewhere.
-    compile : "auto" or False
-        Whether steps may be compiled; in this version each step runs on the graph.
+    compile : "auto" or bool
+        Whether a step (cost, gradient and update) is captured once for each size of
+        batch and then runs as one program, in C where there is a compiler. "auto" does
+        so if layers, loss and optimiser are of this package, and so the same at every
+        call. True takes your word for yours: what they do besides computing happens
+        once. False records the graph of each batch. See `tg.compile`.
 
     Returns
     -------
@@ -110,6 +116,8 @@ def fit(
         If an argument is out of range, or no loss belongs to the head.
     FileFormatError
         If the checkpoint is damaged, or of another training.
+    CaptureError
+        With ``compile=True``, if the step branches on data, or a module changes.
 
     Notes
     -----
@@ -153,6 +161,7 @@ def fit(
         "augmented": None if augmented is None else augmented.seed,
         "dev examples": None if dev is None else len(dev[0]),
         "min_delta of early stopping": None if stopping is None else stopping.min_delta,
+        "compile": compile,
     }
     job.threads = choose_threads(_largest_product(model, batch_size), blas_threads())
     if file is not None and file.exists():
@@ -161,6 +170,7 @@ def fit(
     if scaling is not None:
         model.scaling = scaling  # type: ignore[attr-defined]  # learn_scaling looked
     plan = Plan(x, y, form, compute, lam, batch_size, dtype, augmented)
+    step = choose_step(job, plan, loss_name, compiled=compile)
     write = _nothing if file is None else partial(job.store, file)
     every_s = inf if saving is None else saving.every_s
     with (
@@ -172,7 +182,9 @@ def fit(
         for epoch in range(len(job.history.train_loss), epochs):
             if stopping is not None and stopping.is_over(job.history):
                 break
-            run_epoch(job, plan, make_writer(every_s, write))
+            run_epoch(job, plan, step, make_writer(every_s, write))
+            if not epoch:
+                report.note(step.told)
             if dev is not None:
                 _measure(job, dev, loss, stopping)
             report.update(epoch + 1, _figures(job.history, lam))
@@ -200,7 +212,7 @@ def _measure(
     if rate is not None:
         history.dev_error.append(rate)
     if is_best:
-        job.best = job.arrays()
+        job.best = job.copies()
         history.best_epoch = len(history.dev_loss) - 1
         history.best_step = job.n_steps
 
@@ -261,9 +273,9 @@ def _check_arguments(
             "data to stop by: dev=(x, y)",
         ),
         (
-            compiled == "auto" or compiled is False,
+            compiled == "auto" or isinstance(compiled, bool),
             f"compile={compiled!r}",
-            "'auto' or False",
+            "'auto', True or False",
         ),
     )
     for is_right, came, expected in checks:

@@ -18,9 +18,9 @@ from tensorgrad.serial import read, save
 from tensorgrad.train.history import History
 from tensorgrad.tree import assign, flatten, unflatten
 
-__all__ = ["Job"]
+__all__ = ["Job", "as_tree"]
 
-_FORMAT = "tensorgrad training 2"
+_FORMAT = "tensorgrad training 3"
 _FIGURES = ("train_loss", "dev_loss", "dev_error")
 
 
@@ -28,7 +28,8 @@ class Job:
     """Parameters, optimiser state, generators and history of one training.
 
     ``settings`` are numbers and names that a continued training has to share with the
-    one that was interrupted; ``threads`` it takes over.
+    one that was interrupted; ``threads`` it takes over, and ``runs_on``: "graph",
+    "numpy" or "c".
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Job:
         "named",
         "optimizer",
         "params",
+        "runs_on",
         "settings",
         "shuffler",
         "state",
@@ -61,6 +63,7 @@ class Job:
         self.best: dict[str, Array] | None = None
         self.settings: dict[str, Any] = {}
         self.threads: int | None = None
+        self.runs_on: str | None = None
         self.n_steps = 0
         # Of the epoch under way: steps done, the sum of their costs, and where the
         # shuffler stood when it began, from which its order can be had again.
@@ -69,8 +72,12 @@ class Job:
         self.epoch_start: dict[str, Any] | None = None
 
     def arrays(self) -> dict[str, Array]:
-        """Return the parameters' values by path; they are never written: no copies."""
+        """Return the parameters' values by path; a compiled step writes over them."""
         return {path: as_value(t) for path, t in self.named.items()}
+
+    def copies(self) -> dict[str, Array]:
+        """Return the parameters' values by path, as they are now and will stay."""
+        return {path: value.copy() for path, value in self.arrays().items()}
 
     def assign(self, arrays: dict[str, Array]) -> None:
         """Give the parameters new values."""
@@ -135,6 +142,7 @@ class Job:
             "format": _FORMAT,
             "settings": self.settings,
             "threads": self.threads,
+            "runs_on": self.runs_on,
             "best_epoch": history.best_epoch,
             "best_step": history.best_step,
             "n_steps": self.n_steps,
@@ -185,6 +193,7 @@ class Job:
         self.total = metadata["total"]
         self.epoch_start = json.loads(metadata["epoch_start"])
         self.threads = metadata["threads"]
+        self.runs_on = metadata["runs_on"]
 
     def _check(
         self, parts: dict[str, dict[str, Array]], metadata: dict[str, Any], path: Path

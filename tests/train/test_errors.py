@@ -116,7 +116,7 @@ def test_labels_of_the_dev_set_are_checked_before_the_training():
         ({"lam": "1"}, "lam='1'"),
         ({"early_stopping": 0}, "early_stopping=0: expected an integer of at least 1"),
         ({"early_stopping": 3}, "early_stopping without a dev set"),
-        ({"compile": "always"}, "compile='always': expected 'auto' or False"),
+        ({"compile": "always"}, "compile='always': expected 'auto', True or False"),
         (
             {"loss": "crossentropy"},
             "loss='crossentropy': expected one of cross_entropy",
