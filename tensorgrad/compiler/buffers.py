@@ -24,8 +24,9 @@ from tensorgrad.compiler.program import (
     Program,
     Variable,
 )
+from tensorgrad.core.op import Op
 
-__all__ = ["Plan", "make_buffers", "plan_buffers"]
+__all__ = ["Plan", "is_fresh", "make_buffers", "plan_buffers"]
 
 LEAST_BYTES = 1 << 14
 """Smaller results are cheaper from malloc's free lists than by ``out=``."""
@@ -43,6 +44,18 @@ FRESH = frozenset(
 
 IN_ORDER = frozenset((*FRESH, "reshape")) - {"max", "min", "where", "setitem", "clip"}
 """Ops besides ufuncs that give C order for operands in C order."""
+
+
+def is_fresh(op: Op) -> bool:
+    """Tell whether results of an op share no memory with an operand for certain.
+
+    Examples
+    --------
+    >>> from tensorgrad.ops import TABLE
+    >>> is_fresh(TABLE["exp"].op), is_fresh(TABLE["reshape"].op)
+    (True, False)
+    """
+    return op.ufunc is not None or op.name in FRESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +164,7 @@ def _roots(program: Program) -> dict[Variable, Variable]:
 
     for line in program.instructions:
         parent.update(zip(line.results, line.results, strict=True))
-        if line.op.ufunc is not None or line.op.name in FRESH:
+        if is_fresh(line.op):
             continue
         first = line.results[0]
         for other in (*line.results[1:], *line.operands):

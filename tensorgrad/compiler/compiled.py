@@ -272,7 +272,7 @@ def compile(  # noqa: A001  # the name is fixed
         by results, and must not be used after the call. C does so where shape and dtype
         fit and nothing else lies in that memory; NumPy leaves them alone.
     leave_out : tuple of str
-        Passes to leave out: copies, transposes, common, dead.
+        Passes to leave out: copies, transposes, identities, axes, common, dead.
 
     Returns
     -------
@@ -311,7 +311,7 @@ def compile(  # noqa: A001  # the name is fixed
     array([0.8, 0.8])
     >>> print(step.explain())
     program 1: first call: 9 ops captured, 6 left; NumPy, 0 buffers for 0 results
-    passes: copies, transposes, common, dead; all of them are exact
+    passes: copies, transposes, identities, axes, common, dead; all of them are exact
     """
     unknown = sorted(set(leave_out) - PASSES.keys())
     given: Any = f

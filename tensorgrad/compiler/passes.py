@@ -6,17 +6,20 @@ operands in the same memory order. Each can be left out; `simplify` applies all.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from tensorgrad.compiler.buffers import is_fresh
 from tensorgrad.compiler.program import (
     Constant,
     Instruction,
     Operand,
     Program,
     Variable,
+    avals_of,
     canonical_line,
 )
 
@@ -25,6 +28,8 @@ __all__ = [
     "Pass",
     "drop_copies",
     "drop_dead_code",
+    "drop_identities",
+    "drop_kept_axes",
     "merge_common",
     "simplify",
     "undo_transposes",
@@ -104,6 +109,105 @@ def undo_transposes(program: Program) -> Program:
     return _replaced(program, same_as)
 
 
+def drop_identities(program: Program) -> Program:
+    """Use x for x·1, x/1, x − 0 and −(−x).
+
+    x + 0 stays, as it makes zero of minus zero. So does what would change the dtype, or
+    replace a result by a view, whose memory order can be another; and complex numbers,
+    where NumPy makes NaN of an infinite part times zero.
+
+    Examples
+    --------
+    >>> from tensorgrad.compiler import capture
+    >>> print(drop_identities(capture(lambda x: np.exp(x) * 1.0, np.ones(2)).program))
+    input  x: float64[2]
+    v0 = exp(x)  # float64[2]
+    output v0
+    """
+    made = {v: line for line in program.instructions for v in line.results}
+
+    def same_as(line: Instruction) -> Operand:
+        source = _kept_by(line, made)
+        is_same = (
+            isinstance(source, Variable)
+            and source in made
+            and is_fresh(made[source].op)
+            and source.aval == line.results[0].aval
+            and source.aval.dtype.kind != "c"
+        )
+        return source if is_same else _NOTHING
+
+    return _replaced(program, same_as)
+
+
+def _kept_by(line: Instruction, made: Mapping[Variable, Instruction]) -> Operand:
+    """Return the operand whose entries an instruction repeats, if it does."""
+    name, operands = line.op.name, line.operands
+    if name == "negative":
+        inner = made.get(operands[0]) if isinstance(operands[0], Variable) else None
+        return inner.operands[0] if inner and inner.op.name == "negative" else None
+    if name == "multiply" and _is_all(operands[0], 1):
+        return operands[1]
+    neutral = {"multiply": 1, "divide": 1, "subtract": 0}.get(name)
+    if neutral is None or not _is_all(operands[1], neutral):
+        return None
+    return operands[0]
+
+
+def _is_all(operand: Operand, number: int) -> bool:
+    """Tell whether an operand is a number and nothing else."""
+    if isinstance(operand, Constant):
+        value = operand.value
+        is_number = value.shape == () and value.dtype.kind in "biuf"
+        return is_number and _is_all(value.item(), number)
+    if isinstance(operand, Variable) or operand is None:
+        return False
+    # 0.0 alone: x - (-0.0) makes zero of minus zero.
+    return operand == number and str(operand)[0] != "-"
+
+
+def drop_kept_axes(program: Program) -> Program:
+    """Reduce without axes of length one where a reshape takes them away again.
+
+    Examples
+    --------
+    >>> from tensorgrad.compiler import capture
+    >>> def f(x):
+    ...     return x.sum(axis=0, keepdims=True).reshape(3)
+    >>> print(drop_kept_axes(capture(f, np.ones((2, 3))).program))
+    input  x: float64[2, 3]
+    v0 = sum(x, axis=0)  # float64[3]
+    output v0
+    """
+    made = {v: line for line in program.instructions for v in line.results}
+    uses = Counter(o for line in program.instructions for o in line.operands)
+    uses.update(program.outputs)
+    lines: dict[Variable, Instruction] = {}
+    for line in program.instructions:
+        source = line.operands[0] if line.operands else None
+        inner = made.get(source) if isinstance(source, Variable) else None
+        direct = _without_axes(inner, line) if inner is not None else None
+        if direct is not None and uses[source] == 1:
+            del lines[made[source].results[0]]  # type: ignore[index]  # it was looked up
+        else:
+            direct = line
+        lines[line.results[0]] = direct
+    return Program(program.inputs, tuple(lines.values()), program.outputs)
+
+
+def _without_axes(inner: Instruction, line: Instruction) -> Instruction | None:
+    """Return a reduction without the axes that a reshape takes away, or None."""
+    is_reduction = inner.op.name in ("sum", "max", "min", "mean")
+    if line.op.name != "reshape" or not is_reduction:
+        return None
+    if inner.static.get("dtype") is not None or not inner.static.get("keepdims"):
+        return None
+    direct = Instruction(
+        inner.op, inner.operands, {**inner.static, "keepdims": False}, line.results
+    )
+    return direct if avals_of(direct)[0] == line.results[0].aval else None
+
+
 def merge_common(program: Program) -> Program:
     """Compute once what is computed several times from the same operands.
 
@@ -136,6 +240,8 @@ def merge_common(program: Program) -> Program:
 PASSES: Mapping[str, Pass] = {
     "copies": drop_copies,
     "transposes": undo_transposes,
+    "identities": drop_identities,
+    "axes": drop_kept_axes,
     "common": merge_common,
     "dead": drop_dead_code,
 }

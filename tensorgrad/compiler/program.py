@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "Operand",
     "Program",
     "Variable",
+    "avals_of",
     "canonical_line",
     "run",
 ]
@@ -109,14 +111,16 @@ class Program:
             self._constants.append(list(dict.fromkeys(found)))
         return self._constants[0]
 
-    def names(self) -> dict[Variable | Constant, str]:
-        """Return a name for each variable and constant."""
+    def names(
+        self, given: Mapping[Variable, str] = MappingProxyType({})
+    ) -> dict[Variable | Constant, str]:
+        """Return a name for each variable and constant: the given one, or a number."""
         found: dict[Variable | Constant, str] = {}
-        taken: set[str] = set()
+        taken: set[str] = set(given.values())
         for k, variable in enumerate(self.inputs):
             name = variable.name if variable.name not in ("", *taken) else f"x{k}"
             taken.add(name)
-            found[variable] = name
+            found[variable] = given.get(variable, name)
         n_values = n_constants = 0
         for line in self.instructions:
             for operand in line.operands:
@@ -124,8 +128,8 @@ class Program:
                     found[operand] = f"c{n_constants}"
                     n_constants += 1
             for result in line.results:
-                found[result] = f"v{n_values}"
-                n_values += 1
+                found[result] = given.get(result, f"v{n_values}")
+                n_values += result not in given
         for operand in self.outputs:
             if isinstance(operand, Constant) and operand not in found:
                 found[operand] = f"c{n_constants}"
@@ -157,7 +161,7 @@ class Program:
             for operand in line.operands:
                 if isinstance(operand, Variable) and operand not in known:
                     raise _broken(f"{line.op.name} of a value that is not yet there")
-            for result, aval in zip(line.results, _avals_of(line), strict=True):
+            for result, aval in zip(line.results, avals_of(line), strict=True):
                 if result in known:
                     raise _broken(f"{line.op.name} assigns a value a second time")
                 if result.aval != aval:
@@ -181,7 +185,15 @@ def _broken(came: str) -> CaptureError:
     )
 
 
-def _avals_of(line: Instruction) -> Sequence[Aval]:
+def avals_of(line: Instruction) -> Sequence[Aval]:
+    """Return shapes and dtypes of an instruction's results by the op's shape rule.
+
+    Examples
+    --------
+    >>> from tensorgrad.compiler import capture
+    >>> avals_of(capture(lambda x: x.sum(), np.ones(2)).program.instructions[0])
+    (float64[],)
+    """
     values = [_abstract(operand) for operand in line.operands]
     found = line.op.shape_rule(*values, **line.static)
     return found if isinstance(found, (tuple, list)) else (found,)

@@ -184,3 +184,18 @@ WRONG = {
 def test_wrong_use_is_explained(name):
     with pytest.raises(tg.ArgumentError, match=r"compile.*: expected .*\. "):
         WRONG[name]()
+
+
+def test_generators_among_arguments_are_drawn_from_in_order_at_every_call():
+    def noisy(x, first, rest):
+        a = rest["second"].normal(size=3)
+        return x + first.random(3) - a * first.random(3) + rest["second"].integers(5)
+
+    compiled = tg.compile(noisy, printer="numpy")
+    rngs, others = (
+        [np.random.default_rng(1), np.random.default_rng(2)] for _ in range(2)
+    )
+    for k in range(5):
+        x = np.full(3, float(k))
+        found = compiled(x, rngs[0], {"second": rngs[1]})
+        np.testing.assert_array_equal(found, noisy(x, others[0], {"second": others[1]}))

@@ -55,8 +55,8 @@ def test_training_step_is_left_with_what_one_would_write_by_hand():
     params = {"W1": np.ones((2, 3)), "b1": np.zeros(2), "W2": np.ones((1, 2))}
     program = simplify(capture(tg.grad(loss), params, X).program)
     forward = "transpose matmul add tanh transpose matmul sigmoid"
-    deltas = "subtract multiply divide matmul multiply subtract multiply"
-    slopes = "swapaxes matmul transpose swapaxes matmul transpose sum reshape"
+    deltas = "subtract divide matmul multiply subtract multiply"
+    slopes = "swapaxes matmul transpose swapaxes matmul transpose sum"
     assert sorted(ops(program)) == sorted(f"{forward} {deltas} {slopes}".split())
 
 
@@ -85,7 +85,8 @@ def test_copy_of_an_input_that_is_returned_stays_a_copy():
 def test_pass_can_be_left_out(name):
     def f(x):
         np.exp(x)
-        return (x.copy().T.T + np.tanh(x)) * np.tanh(x)
+        total = (np.tanh(x) / 1.0).sum(axis=0, keepdims=True).reshape(3)
+        return (x.copy().T.T + np.tanh(x)) * np.tanh(x) + total
 
     program = capture(f, X).program
     assert len(simplify(program, leave_out=[name])) > len(simplify(program))

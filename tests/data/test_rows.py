@@ -137,6 +137,18 @@ def test_batches_after_skipped_ones_are_the_same(kind, n, size, skip, data):
     assert rngs[0].bit_generator.state == rngs[1].bit_generator.state
 
 
+@pytest.mark.parametrize(
+    "lay", [np.asarray, np.asfortranarray, lambda a: np.repeat(a, 2, axis=0)[::2]]
+)
+@given(n=st.integers(1, 300), size=st.integers(1, 90), skip=st.integers(0, 40))
+def test_batches_in_memory_that_is_used_again_are_the_same(lay, n, size, skip):
+    x, y = numbered(n)
+    rngs = [np.random.default_rng(1), np.random.default_rng(1)]
+    fresh = list(batches_from(lay(x), y, size, rngs[0], skip))
+    again = batches_from(lay(x), y, size, rngs[1], skip, reuse=True)
+    assert_same([(a.copy(), b.copy()) for a, b in again], fresh)
+
+
 def test_skipped_blocks_are_not_read():
     x, y = numbered()
     recorder = Recorder(x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import tensorgrad as tg
+from tensorgrad.core.tensor import as_value
+from tensorgrad.errors import ArgumentError
 from tensorgrad.optim import SGD, Adam, AdamW, RMSProp
 
 N_STEPS = 7
@@ -154,14 +158,59 @@ def test_memory_order_does_not_change_values(
 
 
 @BY_PAPER
-def test_recorded_update_equals_the_kernels(optimizer, paper, constants, rng):
-    start = rng.standard_normal((2, 3))
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_recorded_update_equals_the_kernels(optimizer, paper, constants, dtype, rng):
+    start = rng.standard_normal((2, 3)).astype(dtype)
     params, state = {"w": start}, optimizer.init({"w": start})
     recorded, its_state = params, state
-    for g in rng.standard_normal((3, 2, 3)):
+    for g in 1e-3 * rng.standard_normal((3, 2, 3)).astype(dtype):
         params, state = optimizer.update({"w": g}, state, params)
         recorded, its_state = optimizer.update({"w": tg.tensor(g)}, its_state, recorded)
-    np.testing.assert_allclose(recorded["w"].numpy(), params["w"], rtol=1e-12)
+    rtol = 8 * float(np.finfo(dtype).eps)
+    assert recorded["w"].dtype == params["w"].dtype
+    np.testing.assert_allclose(recorded["w"].numpy(), params["w"], rtol, rtol)
+
+
+@BY_PAPER
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("wrap", [np.asarray, tg.tensor])
+@pytest.mark.parametrize(
+    "rate", [0.3, np.array(0.3), np.array(0.3, "f4"), tg.tensor(0.3)]
+)
+def test_given_rate_takes_the_place_of_the_own_one(
+    optimizer, paper, constants, dtype, wrap, rate
+):
+    start = np.linspace(-1, 1, 6).astype(dtype)
+    g = np.linspace(0, 2, 6).astype(dtype)
+    other = dataclasses.replace(optimizer, lr=0.3)
+    found, _ = optimizer.update(wrap(g), optimizer.init(start), start, lr=rate)
+    expected, _ = other.update(g, other.init(start), start)
+    rtol = 8 * float(np.finfo(dtype).eps) + 1e-7
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(np.asarray(as_value(found)), expected, rtol, rtol)
+
+
+def test_update_can_be_differentiated_by_the_rate():
+    g, start = np.array([1.0, -2.0]), np.array([3.0, 4.0])
+
+    def moved(lr):
+        return SGD(0.1).update(g, SGD(0.1).init(start), start, lr=lr)[0].sum()
+
+    np.testing.assert_allclose(tg.grad(moved)(np.array(0.5)), -g.sum())
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (np.ones(2), "update: lr of shape (2,): expected one rate for all parameters"),
+        (-1.0, "update: lr is -1.0: expected a finite number of at least 0"),
+        (np.array(np.nan), "update: lr is array(nan): expected a finite number"),
+    ],
+)
+def test_wrong_rate_is_refused(rate, message):
+    w = np.ones(3)
+    with pytest.raises(ArgumentError, match=re.escape(message)):
+        SGD(0.1).update(w, SGD(0.1).init(w), w, lr=rate)
 
 
 @BY_PAPER

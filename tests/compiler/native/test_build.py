@@ -51,7 +51,7 @@ def test_damaged_library_is_built_again(directory, damage):
     path.unlink()
     path.write_bytes(damage)
     assert load(build(SOURCE)).answer() == 42
-    assert path.stat().st_size > len(damage)
+    assert path.read_bytes() != damage
 
 
 def test_cut_off_library_is_built_again(directory):
@@ -60,7 +60,7 @@ def test_cut_off_library_is_built_again(directory):
     path.unlink()
     path.write_bytes(content[:-1])
     build(SOURCE)
-    assert path.read_bytes() == content
+    assert len(path.read_bytes()) == len(content)
 
 
 def test_directory_that_others_write_to_is_not_used(directory):
