@@ -67,6 +67,7 @@ def grad(
     def gradient(*args: Any, **kwargs: Any) -> Tree:
         return compute(*args, **kwargs)[1]
 
+    gradient.__wrapped__ = f  # type: ignore[attr-defined]  # takes the same arguments
     return gradient
 
 
@@ -105,6 +106,7 @@ def value_and_grad(
         output = trees[0] if is_single else tuple(trees)
         return _plain_value(value, keep=keep), output
 
+    compute.__wrapped__ = f  # type: ignore[attr-defined]  # takes the same arguments
     return compute
 
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from inspect import Parameter, signature
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -200,7 +202,7 @@ def capture(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Captured:
     output v0
     """
     leaves, structure = flatten((args, kwargs))
-    tracer = _Tracer()
+    tracer = _Tracer(_parameters(f))
     places: list[int] = []
     traced: list[Any] = []
     fixed: list[Any] = []
@@ -243,7 +245,8 @@ def capture(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Captured:
 class _Tracer:
     """Hears of every op that an abstract value goes into."""
 
-    def __init__(self) -> None:
+    def __init__(self, parameters: list[str]) -> None:
+        self.parameters = parameters
         self.inputs: list[Variable] = []
         self.lines: list[Instruction] = []
         self.drawn: list[tuple[Variable, Draw]] = []
@@ -254,7 +257,8 @@ class _Tracer:
 
     def input(self, leaf: Any, path: str) -> Tensor:
         """Return the Tensor that stands for an array among the arguments."""
-        name = leaf.name if isinstance(leaf, Tensor) and leaf.name else _argument(path)
+        name = leaf.name if isinstance(leaf, Tensor) and leaf.name else ""
+        name = name or _argument(path, self.parameters)
         value = self._new(aval_of(as_value(leaf)), name)
         self.inputs.append(self.variables[id(value)][1])
         node = Leaf(name=name, traced=True)
@@ -326,14 +330,25 @@ class _Tracer:
                 )
 
 
-def _argument(path: str) -> str:
+def _parameters(f: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's positional parameters, if it tells them."""
+    try:
+        found = signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in takewhile(lambda p: p.kind in kinds, found)]
+
+
+def _argument(path: str, parameters: list[str]) -> str:
     """Return a name for an input from its path among (args, kwargs)."""
     kind, _, rest = path.partition(".")
     number, _, inner = rest.partition(".")
     name = (rest if kind == "1" else inner).replace(".", "_")
     if name.isidentifier():
         return name
-    whole = "x" if number == "0" else f"x{number}"
+    place = int(number)
+    whole = parameters[place] if place < len(parameters) else f"x{number}"
     return f"{whole}_{name}" if name else whole
 
 

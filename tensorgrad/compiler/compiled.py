@@ -201,8 +201,8 @@ class Compiled:
     def source(self) -> str:
         """NumPy of the program that ran last."""
         # Printed when asked for: arrays that it was captured with have to be packed.
-        program = self._needed("source").captured.program
-        return print_numpy(program, _name(self._f))
+        entry = self._needed("source")
+        return print_numpy(entry.captured.program, _name(self._f), plan=entry.plan)
 
     @property
     def printer(self) -> str:
@@ -389,8 +389,7 @@ def _warn_of_build(message: str) -> None:
 
 def _executed(program: Program, name: str, plan: Plan | None) -> Callable[..., Any]:
     """Return the function of a printed program."""
-    places = None if plan is None else plan.places
-    text = print_numpy(program, name, with_constants=False, places=places)
+    text = print_numpy(program, name, with_constants=False, plan=plan)
     scope: dict[str, Any] = dict(constant_names(program))
     exec(builtin_compile(text, f"<compiled {name}>", "exec"), scope)  # noqa: S102
     function: Callable[..., Any] = scope.pop(name)  # no cycle of the two

@@ -35,7 +35,7 @@ class Layer:
 
     number: int
     weight: Variable
-    given: Variable
+    given: Variable | Constant
     z: Variable
     bias: Variable | None = None
     a: Variable | None = None
@@ -48,10 +48,12 @@ def name_roles(program: Program) -> dict[Variable, str]:
     --------
     >>> import numpy as np, tensorgrad as tg
     >>> from tensorgrad.compiler import capture
+    >>> from tensorgrad.compiler.passes import simplify
     >>> def loss(W, b, x):
-    ...     return tg.tanh(x @ W.T + b).sum()
-    >>> program = capture(tg.grad(loss, (0, 1)), np.ones((2, 3)), np.ones(2), np.ones((4, 3))).program
-    >>> sorted(name_roles(program).values())
+    ...     return tg.log_loss(tg.sigmoid(x @ W.T + b), np.ones((4, 1)))
+    >>> slope = tg.grad(loss, (0, 1))
+    >>> captured = capture(slope, np.ones((1, 3)), np.ones(1), np.ones((4, 3)))
+    >>> sorted(name_roles(simplify(captured.program)).values())
     ['a1', 'dW', 'db', 'delta1', 'z1']
     """
     reader = _Reader(program)
@@ -64,14 +66,11 @@ def name_roles(program: Program) -> dict[Variable, str]:
         found[layer.z] = f"z{layer.number}"
         if layer.a is not None:
             found[layer.a] = f"a{layer.number}"
-        weight, bias = names.weight(layer), names.bias(layer)
         for slope, delta in reader.slopes(layer):
-            found.setdefault(slope, f"d{weight}")
-            if delta not in found:
-                found[delta] = f"delta{layer.number}"
-                if layer.bias is not None:
-                    for total in reader.totals(delta, layer.bias):
-                        found.setdefault(total, f"d{bias}")
+            found.setdefault(slope, f"d{names.weight(layer)}")
+            found.setdefault(delta, f"delta{layer.number}")
+            for total in reader.totals(delta, layer.bias):
+                found.setdefault(total, f"d{names.bias(layer)}")
     for line in program.instructions:
         if "entropy" in line.op.name or line.op.name.startswith(("log_loss", "mse")):
             found.setdefault(line.results[0], "cost")
@@ -119,30 +118,36 @@ class _Reader:
 
     def layers(self) -> Iterator[Layer]:
         """Yield the layers in the order in which they are computed."""
-        known: set[Variable] = set()
+        known: set[Variable | Constant] = set()
         number = 0
         for line in self.program.instructions:
             pair = self._weight_and_input(line) if line.op.is_matmul else None
+            # A weight comes again on the way back, and so do the examples.
             if pair is None or pair[0] in known:
                 continue
-            known.add(pair[0])
+            known.update(pair)
             number += 1
             layer = Layer(number, *pair, z=line.results[0])
             self._follow(layer)
             yield layer
 
-    def _weight_and_input(self, line: Instruction) -> tuple[Variable, Variable] | None:
-        """Return the factors of a product if one of them is an input with a slope."""
+    def _weight_and_input(
+        self, line: Instruction
+    ) -> tuple[Variable, Variable | Constant] | None:
+        """Return the factors of a product if one of them is an input, a matrix."""
         first, second = (self.source(o) for o in line.operands)
-        if not isinstance(first, Variable) or not isinstance(second, Variable):
-            return None
-        for weight, given in ((second, first), (first, second)):
-            if weight in self.inputs and weight.aval.ndim == 2 and weight is not given:
-                # Of two inputs the weight is the one that the example's are not.
-                if given not in self.inputs or weight.name[:1] in ("W", "w"):
-                    return weight, given
-        is_two = first in self.inputs and second in self.inputs
-        return (second, first) if is_two and second.aval.ndim == 2 else None
+        pairs = [
+            (weight, given)
+            for weight, given in ((second, first), (first, second))
+            if isinstance(weight, Variable)
+            and isinstance(given, (Variable, Constant))
+            and weight in self.inputs
+            and weight.aval.ndim == 2
+            and weight is not given
+        ]
+        # Of two inputs the weight is the one that says so, or else the second.
+        pairs.sort(key=lambda pair: pair[0].name[:1] not in ("W", "w"))
+        return pairs[0] if pairs else None
 
     def source(self, operand: Operand) -> Operand:
         """Return what an operand is a view of."""
@@ -189,17 +194,19 @@ class _Reader:
             if line.op.name in VIEWS:
                 yield line.results[0]
 
-    def totals(self, delta: Variable, bias: Variable) -> Iterator[Variable]:
+    def totals(self, delta: Variable, bias: Variable | None) -> Iterator[Variable]:
         """Yield the sums of a δ that have the bias's shape."""
         for line in self.users.get(delta, []):
-            if line.op.name != "sum":
+            if line.op.name != "sum" or bias is None:
                 continue
             for total in (*self._views(line.results[0]), line.results[0]):
                 if total.aval.shape == bias.aval.shape:
                     yield total
 
 
-def _updated(program: Program, names: dict[Variable, str]) -> Iterator[tuple[Variable, str]]:
+def _updated(
+    program: Program, names: dict[Variable, str]
+) -> Iterator[tuple[Variable, str]]:
     """Yield names for outputs that are an input less something: a descended parameter."""
     outputs = set(program.outputs)
     for line in program.instructions:

@@ -1,8 +1,9 @@
 """From a program to a module of NumPy that runs without this package.
 
-Each instruction becomes one line. Ops that are NumPy's functions are called by NumPy's
-name; for the others a helper is written out in front (compiler/numpy_helpers.py). The
-lines make the calls that the ops make, so the bits are the same.
+Ops that are NumPy's functions are called by NumPy's name; for the others a helper is
+written out in front (compiler/numpy_helpers.py). The lines make the calls that the ops
+make, so the bits are the same. A value that plays a part in backpropagation gets a line
+and the name of its part; short expressions of other values are written where they are used.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from __future__ import annotations
 import base64
 import keyword
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tensorgrad._typing import Array
+from tensorgrad.compiler.buffers import Plan
+from tensorgrad.compiler.naming import name_roles
 from tensorgrad.compiler.numpy_helpers import HELPERS, NEEDED_BY
 from tensorgrad.compiler.program import (
     Constant,
@@ -32,14 +37,31 @@ __all__ = ["constant_names", "print_numpy"]
 LITERAL_ENTRIES = 40
 """Larger constants are printed compressed, after the function."""
 
-INFIX = {
-    "add": "{} + {}",
-    "subtract": "{} - {}",
-    "multiply": "{} * {}",
-    "divide": "{} / {}",
-    "matmul": "{} @ {}",
-    "negative": "-{}",
+SUM, PRODUCT, SIGN, ATOM = range(4)
+"""How tightly an expression binds."""
+
+INFIX: Mapping[str, tuple[str, int]] = {
+    "add": ("+", SUM),
+    "subtract": ("-", SUM),
+    "multiply": ("*", PRODUCT),
+    "divide": ("/", PRODUCT),
+    "matmul": ("@", PRODUCT),
 }
+
+SHORT = 48
+"""Characters of an expression that may stand inside another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Python, and how tightly its outermost operator binds."""
+
+    text: str
+    level: int = ATOM
+
+    def within(self, least: int) -> str:
+        """Return the text, in parentheses if it binds less tightly than that."""
+        return self.text if self.level >= least else f"({self.text})"
 
 
 def print_numpy(
@@ -47,7 +69,7 @@ def print_numpy(
     name: str = "step",
     *,
     with_constants: bool = True,
-    places: Mapping[Variable, int] | None = None,
+    plan: Plan | None = None,
 ) -> str:
     """Return Python source with a function that does what a program does.
 
@@ -60,8 +82,9 @@ def print_numpy(
     with_constants : bool
         Print the arrays that it was captured with; without, whoever runs it has to
         provide them (`constant_names`).
-    places : mapping from Variable to int, optional
-        Which results go into which entry of a list of buffers, ``w``, a last parameter.
+    plan : Plan, optional
+        Which results go into which entry of a list of buffers, ``w``: a last parameter,
+        made by the printed function ``buffers`` where it is left out.
 
     Examples
     --------
@@ -71,16 +94,20 @@ def print_numpy(
     <BLANKLINE>
     <BLANKLINE>
     def step(x):
-        v0 = np.tanh(x)  # float64[3]
-        v1 = v0 * 2.0  # float64[3]
-        return v1
+        v0 = np.tanh(x) * 2.0  # float64[3]
+        return v0
     <BLANKLINE>
     """
     names = _legal(program)
-    body = [f"    {line}" for line in _lines(program, names, places or {})]
-    results = [_operand(operand, names) for operand in program.outputs]
+    places = {} if plan is None else plan.places
+    writer = _Writer(program, names, places)
+    body = [f"    {line}" for line in writer.lines()]
+    results = [writer.operand(operand).text for operand in program.outputs]
     returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
-    parameters = ", ".join([names[v] for v in program.inputs] + ["w"] * bool(places))
+    parameters = ", ".join(names[v] for v in program.inputs)
+    if plan is not None and places:
+        parameters += ", w=None"
+        body.insert(0, "    w = buffers() if w is None else w")
     parts = ["import numpy as np", ""]
     needed = _helpers(program)
     constants = program.constants if with_constants else []
@@ -95,10 +122,22 @@ def print_numpy(
     for constant in constants:
         if constant.value.size <= LITERAL_ENTRIES:
             parts.append(f"{names[constant]} = {_literal(constant.value)}")
+    if plan is not None and places:
+        parts += ["", "", *_maker(plan)]
     parts += ["", "", f"def {name}({parameters}):", *body, f"    return {returned}", ""]
     for constant_name, value in compressed:
         parts += ["", f"{constant_name} = {_compressed(value)}"]
     return "\n".join(parts) + ("\n" if compressed else "")
+
+
+def _maker(plan: Plan) -> Iterator[str]:
+    """Yield the lines of the function that makes buffers."""
+    yield "def buffers():"
+    yield '    """Return memory for one call at a time, to be passed again and again."""'
+    yield "    return ["
+    for shape, dtype in plan.buffers:
+        yield f"        np.empty({_value(shape)}, {_value(dtype)}),"
+    yield "    ]"
 
 
 def constant_names(program: Program) -> dict[str, Array]:
@@ -116,56 +155,107 @@ def constant_names(program: Program) -> dict[str, Array]:
 
 def _legal(program: Program) -> dict[Variable | Constant, str]:
     """Return names that Python, NumPy and the helpers leave free."""
-    taken = {"np", "w", "base64", "zlib", *HELPERS}
-    return {
-        key: f"{name}_" if keyword.iskeyword(name) or name in taken else name
-        for key, name in program.names().items()
-    }
+    taken = {"np", "w", "buffers", "base64", "zlib", *HELPERS}
+    found: dict[Variable | Constant, str] = {}
+    for key, name in program.names(name_roles(program)).items():
+        while keyword.iskeyword(name) or name in taken:
+            name += "_"  # noqa: PLW2901
+        taken.add(name)
+        found[key] = name
+    return found
 
 
-def _lines(
-    program: Program,
-    names: dict[Variable | Constant, str],
-    places: Mapping[Variable, int],
-) -> Iterator[str]:
-    for line in program.instructions:
-        results = [names[v] for v in line.results]
-        avals = ", ".join(repr(v.aval) for v in line.results)
-        comma = "," if line.op.n_outputs is not None and len(results) == 1 else ""
-        left = ", ".join(results) + comma
-        place = places.get(line.results[0])
-        yield f"{left} = {_expression(line, names, place)}  # {avals}"
+class _Writer:
+    """Writes the lines of a program's function."""
+
+    def __init__(
+        self,
+        program: Program,
+        names: dict[Variable | Constant, str],
+        places: Mapping[Variable, int],
+    ) -> None:
+        self.program = program
+        self.places = places
+        self.known: dict[Variable | Constant, Expression] = {
+            key: Expression(name) for key, name in names.items()
+        }
+        roles = name_roles(program)
+        values = [v for line in program.instructions for v in line.results]
+        # Taken in turn, as many values get no line, and so no name.
+        self.numbered = {v for v in values if v not in roles}
+        self.numbers = iter([names[v] for v in values if v in self.numbered])
+        uses = Counter(o for line in program.instructions for o in line.operands)
+        uses.update(program.outputs)
+        self.nameless = {v for v in self.numbered if uses[v] == 1}
+        self.nameless.difference_update(program.outputs)
+
+    def lines(self) -> Iterator[str]:
+        """Yield an assignment for each value that is not written where it is used."""
+        for line in self.program.instructions:
+            written = self._expression(line)
+            if self._moves(line, written):
+                self.known[line.results[0]] = written
+                continue
+            for v in line.results:
+                if v in self.numbered:
+                    self.known[v] = Expression(next(self.numbers))
+            results = [self.known[v].text for v in line.results]
+            avals = ", ".join(repr(v.aval) for v in line.results)
+            comma = "," if line.op.n_outputs is not None and len(results) == 1 else ""
+            yield f"{', '.join(results)}{comma} = {written.text}  # {avals}"
+
+    def _moves(self, line: Instruction, written: Expression) -> bool:
+        """Tell whether an expression stands where its value is used, and not before.
+
+        Beside buffers only views do: the operands of anything else may be written over
+        by then.
+        """
+        is_view = line.op.name in ("transpose", "swapaxes", "reshape")
+        is_short = len(written.text) <= SHORT and line.op.n_outputs is None
+        may_wait = is_view or not self.places
+        return is_short and may_wait and line.results[0] in self.nameless
+
+    def _expression(self, line: Instruction) -> Expression:
+        op = line.op
+        operands = [self.operand(operand) for operand in line.operands]
+        texts = [operand.text for operand in operands]
+        static = _static(op, line.static)
+        place = self.places.get(line.results[0])
+        if place is not None:
+            return Expression(f"{_numpy_name(op)}({', '.join(texts)}, out=w[{place}])")
+        if op.name in INFIX and not static:
+            sign, level = INFIX[op.name]
+            # Operators of one level are applied from the left.
+            left, right = operands[0].within(level), operands[1].within(level + 1)
+            return Expression(f"{left} {sign} {right}", level)
+        if op.name == "negative" and not static:
+            return Expression(f"-{operands[0].within(ATOM)}", SIGN)
+        method = _method(line, operands, static)
+        if method:
+            return Expression(method)
+        options = [f"{key}={_value(value)}" for key, value in static.items()]
+        if op.name in HELPERS:
+            return Expression(f"{op.name}({', '.join([*texts, *options])})")
+        if op.is_variadic:
+            texts = [f"({', '.join(texts)},)"]
+        return Expression(f"{_numpy_name(op)}({', '.join([*texts, *options])})")
+
+    def operand(self, operand: Operand) -> Expression:
+        """Return how an operand is written."""
+        if isinstance(operand, (Variable, Constant)):
+            return self.known[operand]
+        text = _value(operand)
+        return Expression(text, SIGN if text.startswith("-") else ATOM)
 
 
-def _expression(
-    line: Instruction, names: dict[Variable | Constant, str], place: int | None
+def _method(
+    line: Instruction, operands: list[Expression], static: dict[str, Any]
 ) -> str:
-    op = line.op
-    operands = [_operand(operand, names) for operand in line.operands]
-    static = _static(op, line.static)
-    if place is not None:
-        return f"{_numpy_name(op)}({', '.join(operands)}, out=w[{place}])"
-    if op.name in INFIX and not static:
-        bracketed = [f"({o})" if o.startswith("-") else o for o in operands]
-        return INFIX[op.name].format(*bracketed)
-    options = [f"{key}={_value(value)}" for key, value in static.items()]
-    method = _method(line, operands, static)
-    if method:
-        return method
-    if op.name in HELPERS:
-        return f"{op.name}({', '.join([*operands, *options])})"
-    function = _numpy_name(op)
-    if op.is_variadic:
-        operands = [f"({', '.join(operands)},)"]
-    return f"{function}({', '.join([*operands, *options])})"
-
-
-def _method(line: Instruction, operands: list[str], static: dict[str, Any]) -> str:
     """Return a call as one writes it by hand, where an array has a method for it."""
     source = line.operands[0]
     if not isinstance(source, Variable):
         return ""
-    (x, *_), name = operands, line.op.name
+    x, name = operands[0].within(ATOM), line.op.name
     is_last_two = static.get("axis1"), static.get("axis2")
     if name == "transpose" and not static:
         return f"{x}.T"
@@ -227,12 +317,6 @@ def _helpers(program: Program) -> list[str]:
         if line.op.name in HELPERS:
             need(line.op.name)
     return found
-
-
-def _operand(operand: Operand, names: dict[Variable | Constant, str]) -> str:
-    if isinstance(operand, (Variable, Constant)):
-        return names[operand]
-    return _value(operand)
 
 
 def _value(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -119,21 +120,17 @@ class Program:
         taken: set[str] = set(given.values())
         for k, variable in enumerate(self.inputs):
             name = variable.name if variable.name not in ("", *taken) else f"x{k}"
-            taken.add(name)
+            taken.add(given.get(variable, name))
             found[variable] = given.get(variable, name)
-        n_values = n_constants = 0
+        values = (f"v{k}" for k in count() if f"v{k}" not in taken)
+        constants = (f"c{k}" for k in count() if f"c{k}" not in taken)
         for line in self.instructions:
-            for operand in line.operands:
-                if isinstance(operand, Constant) and operand not in found:
-                    found[operand] = f"c{n_constants}"
-                    n_constants += 1
+            found.update((o, next(constants)) for o in _new_constants(line, found))
             for result in line.results:
-                found[result] = given.get(result, f"v{n_values}")
-                n_values += result not in given
+                found[result] = given.get(result) or next(values)
         for operand in self.outputs:
             if isinstance(operand, Constant) and operand not in found:
-                found[operand] = f"c{n_constants}"
-                n_constants += 1
+                found[operand] = next(constants)
         return found
 
     def __str__(self) -> str:
@@ -172,6 +169,14 @@ class Program:
         for operand in self.outputs:
             if isinstance(operand, Variable) and operand not in known:
                 raise _broken("an output that nothing computes")
+
+
+def _new_constants(
+    line: Instruction, found: Mapping[Variable | Constant, str]
+) -> list[Constant]:
+    """Return the constants among the operands that have no name yet, each once."""
+    constants = [o for o in line.operands if isinstance(o, Constant) and o not in found]
+    return list(dict.fromkeys(constants))
 
 
 def _broken(came: str) -> CaptureError:

@@ -30,7 +30,7 @@ def test_buffered_program_gives_every_bit_twice(kind, program, seed):
     captured = simplify(capture(MADE[kind](program), *program.inputs).program)
     plan = plan_buffers(captured)
     scope = dict(constant_names(captured))
-    source = print_numpy(captured, with_constants=False, places=plan.places)
+    source = print_numpy(captured, with_constants=False, plan=plan)
     exec(source, scope)
     # What an earlier run has left in the buffers must not show.
     work = [b.fill(3) or b for b in make_buffers(plan)]

@@ -125,8 +125,8 @@ def test_text_has_a_line_for_each_op_with_shape_and_dtype():
     ).program
     assert str(program).splitlines() == [
         "input  W: float64[3, 4]",
-        "input  x1: float64[4, 3]",
-        "v0 = matmul(x1, W)  # float64[4, 4]",
+        "input  x: float64[4, 3]",
+        "v0 = matmul(x, W)  # float64[4, 4]",
         "v1 = tanh(v0)  # float64[4, 4]",
         "v2 = sum(v1, axis=0)  # float64[4]",
         "output v2",
