@@ -21,7 +21,7 @@ from tensorgrad.compiler.native.c_printer import Printed
 from tensorgrad.compiler.native.calling import NativeStep, make_native
 from tensorgrad.compiler.native.writing import Unprintable
 from tensorgrad.compiler.numpy_printer import constant_names, print_numpy
-from tensorgrad.compiler.passes import PASSES, simplify
+from tensorgrad.compiler.passes import PASSES, ROUNDING, simplify
 from tensorgrad.compiler.program import Program
 from tensorgrad.core.modes import MODE
 from tensorgrad.core.node import Leaf, Node
@@ -229,7 +229,9 @@ class Compiled:
                 f"{n_left} left; {entry.printer}"
             )
         passes = [name for name in PASSES if name not in self._leave_out]
-        lines.append(f"passes: {', '.join(passes) or 'none'}; all of them are exact")
+        rounding = [name for name in passes if name in ROUNDING]
+        told = f"not exact: {', '.join(rounding)}" if rounding else "all exact"
+        lines.append(f"passes: {', '.join(passes) or 'none'}; {told}")
         return "\n".join(lines)
 
     def _needed(self, what: str) -> _Entry:
@@ -263,7 +265,8 @@ def compile(  # noqa: A001  # the name is fixed
         Takes and returns nested containers and modules of arrays; may itself call `grad`
         and the other transforms.
     printer : {"auto", "numpy", "c"}
-        ``"numpy"`` gives the results of ``f`` to the last bit for arguments in C order.
+        ``"numpy"`` gives the results of ``f``, and to the last bit for arguments in C
+        order with ``leave_out=("products",)``.
         ``"c"`` builds the program with a C compiler: sums are reordered, and exp, log
         and tanh are within 3 ulp. ``"auto"`` is C where there is a compiler and C has
         words for the whole program, else NumPy; a missing compiler is told once.
@@ -272,7 +275,8 @@ def compile(  # noqa: A001  # the name is fixed
         by results, and must not be used after the call. C does so where shape and dtype
         fit and nothing else lies in that memory; NumPy leaves them alone.
     leave_out : tuple of str
-        Passes to leave out: copies, transposes, identities, axes, common, dead.
+        Passes to leave out: copies, products, transposes, identities, axes, common, dead.
+        All but ``products`` keep every bit.
 
     Returns
     -------
@@ -311,7 +315,7 @@ def compile(  # noqa: A001  # the name is fixed
     array([0.8, 0.8])
     >>> print(step.explain())
     program 1: first call: 9 ops captured, 6 left; NumPy, 0 buffers for 0 results
-    passes: copies, transposes, identities, axes, common, dead; all of them are exact
+    passes: copies, products, transposes, identities, axes, common, dead; not exact: products
     """
     unknown = sorted(set(leave_out) - PASSES.keys())
     given: Any = f

@@ -1,7 +1,7 @@
 """Passes: functions from a program to one that computes the same with fewer ops.
 
-All of these are exact: the same bits come out, since the calls that are left get the same
-operands in the same memory order. Each can be left out; `simplify` applies all.
+All but those in `ROUNDING` are exact: the same bits come out, since the calls that are left
+get the same operands in the same memory order. Each can be left out; `simplify` applies all.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from tensorgrad.compiler.program import (
     Operand,
     Program,
     Variable,
+    abstract,
     avals_of,
     canonical_line,
 )
+from tensorgrad.core.aval import Aval
+from tensorgrad.ops import TABLE
 
 __all__ = [
     "PASSES",
+    "ROUNDING",
     "Pass",
     "drop_copies",
     "drop_dead_code",
@@ -32,6 +36,7 @@ __all__ = [
     "drop_kept_axes",
     "merge_common",
     "simplify",
+    "turn_products",
     "undo_transposes",
 ]
 
@@ -237,8 +242,72 @@ def merge_common(program: Program) -> Program:
     return Program(program.inputs, tuple(lines), outputs)
 
 
+def turn_products(program: Program) -> Program:
+    """Compute BᵀA where AᵀB is computed and transposed: a gradient laid out as its weight.
+
+    The entries are the same sums; BLAS may add them up in another order, so that the
+    last bits can differ. It is the one pass here of which that is so.
+
+    Examples
+    --------
+    >>> from tensorgrad.compiler import capture
+    >>> program = capture(lambda x, d: (x.T @ d).T, np.ones((4, 3)), np.ones((4, 2))).program
+    >>> print(simplify(program))
+    input  x: float64[4, 3]
+    input  d: float64[4, 2]
+    v0 = transpose(d, axes=None)  # float64[2, 4]
+    v1 = matmul(v0, x)  # float64[2, 3]
+    output v1
+    """
+    made = {v: line for line in program.instructions for v in line.results}
+    uses = Counter(o for line in program.instructions for o in line.operands)
+    uses.update(program.outputs)
+    lines: dict[Variable, list[Instruction]] = {}
+    for line in program.instructions:
+        source = line.operands[0] if line.operands else None
+        product = made.get(source) if isinstance(source, Variable) else None
+        turned = None if product is None else _turned(product, line, made)
+        if product is not None and turned is not None and uses[source] == 1:
+            del lines[product.results[0]]
+        else:
+            turned = [line]
+        lines[line.results[0]] = turned
+    flat = tuple(line for some in lines.values() for line in some)
+    return Program(program.inputs, flat, program.outputs)
+
+
+def _turned(
+    product: Instruction, line: Instruction, made: Mapping[Variable, Instruction]
+) -> list[Instruction] | None:
+    """Return the lines that compute a transposed product from transposed factors.
+
+    None if a line does not transpose a product of matrices, one of them transposed.
+    """
+    operands = product.operands
+    is_product = product.op.is_matmul and _axes(line) == (1, 0)
+    if not is_product or any(len(abstract(o).shape) != 2 for o in operands):
+        return None
+    factors: list[Operand] = []
+    lines = []
+    for operand in operands[::-1]:
+        source = made.get(operand) if isinstance(operand, Variable) else None
+        if source is not None and _axes(source) == (1, 0):
+            factors.append(source.operands[0])
+            continue
+        aval = abstract(operand)
+        factor = Variable(Aval(aval.shape[::-1], aval.dtype))
+        factors.append(factor)
+        lines.append(Instruction(_TRANSPOSE, (operand,), {"axes": None}, (factor,)))
+    if len(lines) == len(operands):
+        return None
+    return [*lines, Instruction(product.op, tuple(factors), {}, line.results)]
+
+
+_TRANSPOSE = TABLE["transpose"].op
+
 PASSES: Mapping[str, Pass] = {
     "copies": drop_copies,
+    "products": turn_products,
     "transposes": undo_transposes,
     "identities": drop_identities,
     "axes": drop_kept_axes,
@@ -246,6 +315,9 @@ PASSES: Mapping[str, Pass] = {
     "dead": drop_dead_code,
 }
 """In the order in which `simplify` applies them."""
+
+ROUNDING = frozenset(("products",))
+"""Those that may change the last bits of a result."""
 
 
 def simplify(program: Program, leave_out: Iterable[str] = ()) -> Program:
@@ -269,11 +341,11 @@ def simplify(program: Program, leave_out: Iterable[str] = ()) -> Program:
     unknown = left_out - PASSES.keys()
     assert not unknown, unknown
     while True:
-        before = len(program)
+        before = program
         for name, apply in PASSES.items():
             if name not in left_out:
                 program = apply(program)
-        if len(program) == before:
+        if len(program) == len(before) and program == before:
             return program
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Operand",
     "Program",
     "Variable",
+    "abstract",
     "avals_of",
     "canonical_line",
     "run",
@@ -199,12 +200,19 @@ def avals_of(line: Instruction) -> Sequence[Aval]:
     >>> avals_of(capture(lambda x: x.sum(), np.ones(2)).program.instructions[0])
     (float64[],)
     """
-    values = [_abstract(operand) for operand in line.operands]
+    values = [abstract(operand) for operand in line.operands]
     found = line.op.shape_rule(*values, **line.static)
     return found if isinstance(found, (tuple, list)) else (found,)
 
 
-def _abstract(operand: Operand) -> Any:
+def abstract(operand: Operand) -> Any:
+    """Return the shape and dtype of an operand; a Python number as it is.
+
+    Examples
+    --------
+    >>> abstract(Constant(np.ones(2))), abstract(2.0)
+    (float64[2], 2.0)
+    """
     if isinstance(operand, Variable):
         return operand.aval
     if isinstance(operand, Constant):
