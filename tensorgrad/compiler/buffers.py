@@ -12,18 +12,23 @@ by the kind of op, and in doubt it may.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import operator
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tensorgrad._typing import Array, Shape
+from tensorgrad.compiler.numpy_helpers import SCRATCH, TAKES_OUT
 from tensorgrad.compiler.program import (
     Constant,
     Instruction,
     Operand,
     Program,
     Variable,
+    abstract,
 )
+from tensorgrad.core.aval import Aval
 from tensorgrad.core.op import Op
 
 __all__ = ["Plan", "is_fresh", "make_buffers", "plan_buffers"]
@@ -46,6 +51,12 @@ IN_ORDER = frozenset((*FRESH, "reshape")) - {"max", "min", "where", "setitem", "
 """Ops besides ufuncs that give C order for operands in C order."""
 
 
+COMPARISONS = frozenset(
+    ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
+)
+"""Ops that are ufuncs but for a check, which capture has made."""
+
+
 def is_fresh(op: Op) -> bool:
     """Tell whether results of an op share no memory with an operand for certain.
 
@@ -55,15 +66,25 @@ def is_fresh(op: Op) -> bool:
     >>> is_fresh(TABLE["exp"].op), is_fresh(TABLE["reshape"].op)
     (True, False)
     """
-    return op.ufunc is not None or op.name in FRESH
+    return _is_ufunc(op) or op.name in FRESH
+
+
+def _is_ufunc(op: Op) -> bool:
+    return op.ufunc is not None or op.name in COMPARISONS
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """For a result its buffer's number, and for a buffer its shape and dtype."""
+    """For a result its buffer's number, and for a buffer its shape and dtype.
+
+    ``scratch`` has the buffers that an instruction needs meanwhile, by its result;
+    ``taken`` the input, given up by the caller, over which a result is written.
+    """
 
     places: dict[Variable, int]
     buffers: list[tuple[Shape, np.dtype[np.generic]]]
+    scratch: dict[Variable, tuple[int, ...]] = field(default_factory=dict)
+    taken: dict[Variable, Variable] = field(default_factory=dict)
 
 
 def make_buffers(plan: Plan) -> list[Array]:
@@ -71,8 +92,14 @@ def make_buffers(plan: Plan) -> list[Array]:
     return [np.empty(shape, dtype) for shape, dtype in plan.buffers]
 
 
-def plan_buffers(program: Program) -> Plan:
+def plan_buffers(program: Program, donated: Collection[Variable] = ()) -> Plan:
     """Return where each result of a program goes, its inputs being in C order.
+
+    Parameters
+    ----------
+    program : Program
+    donated : collection of Variable
+        Inputs that the caller gives up: outputs may be written over them.
 
     Examples
     --------
@@ -81,56 +108,147 @@ def plan_buffers(program: Program) -> Plan:
     >>> plan = plan_buffers(program)
     >>> list(plan.places.values()), len(plan.buffers)
     ([0, 0, 0], 1)
+    >>> list(plan_buffers(program, program.inputs).taken.values()) == [program.inputs[0]]
+    True
     """
     roots = _roots(program)
     ends, escaping = _ends(program, roots)
     ordered: set[Operand] = set(program.inputs)
     places: dict[Variable, int] = {}
-    buffers: list[tuple[Shape, np.dtype[np.generic]]] = []
-    free: dict[tuple[Shape, np.dtype[np.generic]], list[int]] = {}
-
-    def give_back(k: int) -> None:
-        for root, end in ends.items():
-            if end == k and root in places and root not in returned:
-                returned.add(root)
-                free.setdefault(buffers[places[root]], []).append(places[root])
-
-    returned: set[Variable] = set()
+    scratch: dict[Variable, tuple[int, ...]] = {}
+    memory = _Memory()
+    dying: dict[int, list[Variable]] = {}
+    for root, end in ends.items():
+        dying.setdefault(end, []).append(root)
     for k, line in enumerate(program.instructions):
         is_ordered = _is_ordered(line, ordered)
         if is_ordered:
             ordered.update(line.results)
-        is_elementwise = line.op.ufunc is not None and not line.op.is_matmul
         result = line.results[0]
-        # A result of another shape must not be written over an operand.
-        may_reuse = is_elementwise and all(
-            o.aval.shape == result.aval.shape
-            for o in line.operands
-            if isinstance(o, Variable) and roots.get(o, o) in places
-        )
-        if may_reuse:
-            give_back(k)
+        # What a line needs last is free for its result, entry by entry.
+        waiting = [places[root] for root in dying.get(k, []) if root in places]
+        if _may_reuse(line, roots, places):
+            memory.give_back(waiting)
+            waiting = []
         if is_ordered and _wants_buffer(line) and roots[result] not in escaping:
-            key = (result.aval.shape, result.aval.dtype)
-            waiting = free.get(key)
-            if waiting:
-                places[result] = waiting.pop()
-            else:
-                places[result] = len(buffers)
-                buffers.append(key)
-        give_back(k)
-    return Plan(places, buffers)
+            places[result] = memory.take(result.aval)
+            if roots[result] in dying.get(k, []):
+                waiting.append(places[result])
+        n_needed = SCRATCH.get(line.op.name, 0)
+        if n_needed and is_ordered and _has_uniform_operands(line):
+            aval = abstract(line.operands[0])
+            scratch[result] = tuple(memory.take(aval) for _ in range(n_needed))
+            waiting.extend(scratch[result])
+        memory.give_back(waiting)
+    taken = _taken(program, donated, roots)
+    return Plan(places, memory.buffers, scratch, taken)
+
+
+class _Memory:
+    """Buffers, and which of them are free."""
+
+    def __init__(self) -> None:
+        self.buffers: list[tuple[Shape, np.dtype[np.generic]]] = []
+        self._free: dict[tuple[Shape, np.dtype[np.generic]], list[int]] = {}
+
+    def take(self, aval: Aval) -> int:
+        """Return a free buffer of this shape and dtype, or a new one."""
+        key = (aval.shape, aval.dtype)
+        free = self._free.get(key)
+        if free:
+            return free.pop()
+        self.buffers.append(key)
+        return len(self.buffers) - 1
+
+    def give_back(self, places: Sequence[int]) -> None:
+        for place in places:
+            self._free.setdefault(self.buffers[place], []).append(place)
+
+
+def _may_reuse(
+    line: Instruction, roots: dict[Variable, Variable], places: dict[Variable, int]
+) -> bool:
+    """Tell whether a result may be written over an operand, entry by entry."""
+    is_elementwise = _is_ufunc(line.op) and not line.op.is_matmul
+    # A result of another shape must not be written over an operand.
+    return is_elementwise and all(
+        o.aval.shape == line.results[0].aval.shape
+        for o in line.operands
+        if isinstance(o, Variable) and roots.get(o, o) in places
+    )
+
+
+def _has_uniform_operands(line: Instruction) -> bool:
+    """Tell whether scratch in the shape of the first operand fits all that is done."""
+    avals = [abstract(o) for o in line.operands]
+    is_large = isinstance(avals[0], Aval) and avals[0].nbytes >= LEAST_BYTES
+    is_float = is_large and avals[0].dtype.kind == "f"
+    return is_float and all(aval == avals[0] for aval in avals)
+
+
+def _taken(
+    program: Program, donated: Collection[Variable], roots: dict[Variable, Variable]
+) -> dict[Variable, Variable]:
+    """Return, for outputs, the donated inputs that nothing reads after they are written.
+
+    The line that writes may read the input itself, entry by entry, and no view of it.
+    """
+    last: dict[Variable, int] = {}
+    for k, line in enumerate(program.instructions):
+        last.update((roots[o], k) for o in line.operands if isinstance(o, Variable))
+    given = {roots[o] for o in program.outputs if isinstance(o, Variable)}
+    found: dict[Variable, Variable] = {}
+    outputs = set(program.outputs)
+    for k, line in enumerate(program.instructions):
+        result = line.results[0]
+        if result not in outputs or not _wants_buffer(line) or line.op.is_matmul:
+            continue
+        read = [o for o in line.operands if isinstance(o, Variable)]
+        free = [
+            v
+            for v in donated
+            if v.aval == result.aval
+            and v not in given
+            and v not in found.values()
+            and last.get(v, -1) <= k
+            and all(o is v for o in read if roots[o] is v)
+        ]
+        if free and _is_ufunc(line.op):
+            # What is read last is nearest, as a parameter is to its new value.
+            found[result] = max(free, key=lambda v: last.get(v, -1))
+    return found
 
 
 def _wants_buffer(line: Instruction) -> bool:
     """Tell whether an op takes ``out=`` and its result is large enough for it."""
-    if line.op.ufunc is None or line.op.n_outputs is not None:
+    takes_out = _is_ufunc(line.op) or line.op.name in TAKES_OUT
+    if not takes_out or line.op.n_outputs is not None:
         return False
     aval = line.results[0].aval
+    if aval.nbytes < LEAST_BYTES:
+        return False
     arrays = [o for o in line.operands if isinstance(o, (Variable, Constant))]
+    if line.op.name == "where":
+        return _is_choice_of_bits(line)
+    if not _is_ufunc(line.op):
+        # Helpers convert integers first, and write float numbers of one dtype.
+        is_float = aval.dtype.kind == "f"
+        return is_float and all(abstract(o).dtype == aval.dtype for o in arrays)
     if line.op.is_matmul and any(_ndim(o) != 2 for o in arrays):
         return False
-    return aval.nbytes >= LEAST_BYTES and not line.static
+    return not line.static
+
+
+def _is_choice_of_bits(line: Instruction) -> bool:
+    """Tell whether where() chooses among floats of one size, or among them and zero."""
+    aval = line.results[0].aval
+    condition, *parts = line.operands
+    is_zero = [repr(part) == "0" for part in parts]
+    is_like = [abstract(part) == aval for part in parts]
+    is_float = aval.dtype.kind == "f" and aval.dtype.itemsize <= 8
+    is_bool = abstract(condition) == Aval(aval.shape, np.dtype(bool))
+    fits = all(map(operator.or_, is_zero, is_like)) and any(is_like)
+    return is_float and is_bool and fits
 
 
 def _ndim(operand: Variable | Constant) -> int:
@@ -141,7 +259,12 @@ def _is_ordered(line: Instruction, ordered: set[Operand]) -> bool:
     """Tell whether a result is in C order for certain."""
     if line.op.is_matmul:
         return True
-    if line.op.ufunc is None and line.op.name not in IN_ORDER:
+    if line.op.name == "where":
+        # Operands that are stretched may let NumPy choose another order.
+        shapes = {getattr(abstract(o), "shape", ()) for o in line.operands}
+        if not shapes <= {(), line.results[0].aval.shape}:
+            return False
+    elif not _is_ufunc(line.op) and line.op.name not in IN_ORDER:
         return False
     if line.static.get("order", "C") != "C":
         return False

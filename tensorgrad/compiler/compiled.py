@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, update_wrapper
 from pathlib import Path
@@ -18,7 +18,12 @@ from tensorgrad.compiler.capture import Captured, capture
 from tensorgrad.compiler.matching import Matcher, make_builder, make_matcher
 from tensorgrad.compiler.native.build import BuildError
 from tensorgrad.compiler.native.c_printer import Printed
-from tensorgrad.compiler.native.calling import NativeStep, make_native
+from tensorgrad.compiler.native.calling import (
+    NativeStep,
+    is_free,
+    make_native,
+    owners_of,
+)
 from tensorgrad.compiler.native.writing import Unprintable
 from tensorgrad.compiler.numpy_printer import constant_names, print_numpy
 from tensorgrad.compiler.passes import PASSES, ROUNDING, simplify
@@ -44,8 +49,9 @@ class _Entry:
 
     captured: Captured
     n_captured: int
-    functions: tuple[Callable[..., Any], Callable[..., Any]] | None
+    functions: tuple[Callable[..., Any], Callable[..., Any] | None] | None
     plan: Plan
+    taken: frozenset[int]
     free: list[list[Array]]
     reason: str
     native: NativeStep | None
@@ -57,23 +63,37 @@ class _Entry:
         if self.native is not None:
             return self.native.run(values)
         assert self.functions is not None
-        plain, buffered = self.functions
+        plain, planned = self.functions
         program = self.captured.program
         work: list[Array] = []
-        if self.plan.places and all(v.flags.c_contiguous for v in values):
-            # Memory for one run at a time: another thread takes, or makes, its own.
-            try:
-                work = self.free.pop()
-            except IndexError:
-                work = make_buffers(self.plan)
-            found = buffered(*values, work)
-        else:
+        kept: Sequence[Any] = values
+        if planned is None or not all(v.flags.c_contiguous for v in values):
             found = plain(*values)
+        else:
+            # What cannot be given up is copied, and the copy is.
+            constants = [constant.value for constant in program.constants]
+            owners = owners_of([*values, *constants]) if self.taken else {}
+            for k in self.taken:
+                if not is_free(values[k], owners):
+                    values[k] = values[k].copy()
+            kept = [v for k, v in enumerate(values) if k not in self.taken]
+            if self.plan.buffers:
+                work = self._buffers()
+                found = planned(*values, work)
+            else:
+                found = planned(*values)
         results = found if len(program.outputs) != 1 else (found,)
-        owned = self.captured.owned(results, [*values, *work])
+        owned = self.captured.owned(results, [*kept, *work])
         if work:
             self.free.append(work)
         return owned
+
+    def _buffers(self) -> list[Array]:
+        # Memory for one run at a time: another thread takes, or makes, its own.
+        try:
+            return self.free.pop()
+        except IndexError:
+            return make_buffers(self.plan)
 
 
 class Compiled:
@@ -139,21 +159,25 @@ class Compiled:
                 captured = capture(self._f, *args, **kwargs)
                 n = len(captured.program)
                 program = simplify(captured.program, self._leave_out)
-                name, plan = _name(self._f), plan_buffers(program)
-                donated = _donated(captured, self._donate)
+                name, donated = _name(self._f), _donated(captured, self._donate)
+                plan = plan_buffers(
+                    program, [program.inputs[k] for k in sorted(donated)]
+                )
                 native, printer = _native(program, plan, self._printer, donated)
                 # C needs no NumPy beside it; `source` prints it when it is asked for.
                 functions = None
                 if native is None:
+                    is_planned = bool(plan.buffers or plan.taken)
                     functions = (
                         _executed(program, name, None),
-                        _executed(program, name, plan),
+                        _executed(program, name, plan) if is_planned else None,
                     )
                 entry = self._entries[key] = _Entry(
                     captured.with_program(program),
                     n,
                     functions,
                     plan,
+                    frozenset(map(program.inputs.index, plan.taken.values())),
                     [],
                     reason,
                     native,
@@ -272,8 +296,8 @@ def compile(  # noqa: A001  # the name is fixed
         words for the whole program, else NumPy; a missing compiler is told once.
     donate : int or tuple of int
         Positions of arguments that the caller gives up: their arrays may be overwritten
-        by results, and must not be used after the call. C does so where shape and dtype
-        fit and nothing else lies in that memory; NumPy leaves them alone.
+        by results, and must not be used after the call. That is done where shape and
+        dtype fit and nothing else lies in that memory; NumPy leaves small ones alone.
     leave_out : tuple of str
         Passes to leave out: copies, products, transposes, identities, axes, common, dead.
         All but ``products`` keep every bit.
@@ -357,6 +381,8 @@ def _native(
 ) -> tuple[NativeStep | None, str]:
     """Return the program built as C, if that is wanted and works, and what to say."""
     numpy = f"NumPy, {len(plan.buffers)} buffers for {len(plan.places)} results"
+    if plan.taken:
+        numpy += f", {len(plan.taken)} results in donated memory"
     if printer == "numpy":
         return None, numpy
     try:

@@ -15,9 +15,26 @@ from types import MappingProxyType
 
 from tensorgrad.core.pool import POOL_BYTES
 
-__all__ = ["HELPERS", "NEEDED_BY"]
+__all__ = ["HELPERS", "NEEDED_BY", "SCRATCH", "TAKES_OUT"]
 
 _TEXTS = {
+    "where": """
+        def where(condition, x, y, out=None):
+            if out is None:
+                return np.where(condition, x, y)
+            # Bits are chosen, not numbers: there is no branch to mispredict.
+            if type(x) is int:
+                condition, x, y = ~condition, y, x
+            bits = np.dtype(f"i{x.itemsize}")
+            mask, chosen = np.negative(condition.view(np.int8)), out.view(bits)
+            if type(y) is int:
+                np.bitwise_and(x.view(bits), mask, out=chosen)
+                return out
+            np.bitwise_xor(x.view(bits), y.view(bits), out=chosen)
+            np.bitwise_and(chosen, mask, out=chosen)
+            np.bitwise_xor(chosen, y.view(bits), out=chosen)
+            return out
+        """,
     "as_floats": """
         def as_floats(z):
             z = np.asarray(z)
@@ -39,36 +56,41 @@ _TEXTS = {
             return np.einsum(x, letters, letters[:-1])[..., None]
         """,
     "below_top": """
-        def below_top(z, axis):
+        def below_top(z, axis, out=None):
             order = z.real if z.dtype.kind == "c" else z
             top = largest(order, axis)
             with np.errstate(over="ignore", invalid="ignore"):
-                below = np.subtract(z, top)
+                below = np.subtract(z, top, out=out)
             if np.isfinite(top).all():
                 return np.asarray(below)
             is_top = np.isinf(top) & (order == top)
-            return np.where(is_top, np.zeros((), z.dtype), below)
+            np.copyto(below, 0, where=is_top)
+            return below
         """,
     "sigmoid": """
-        def sigmoid(z):
+        def sigmoid(z, out=None):
             z = as_floats(z)
             if z.dtype.kind == "c":
                 is_right = z.real >= 0
                 small = np.exp(np.where(is_right, -z, z))
                 return np.where(is_right, 1, small) / (1 + small)
             with np.errstate(over="ignore", under="ignore"):
-                return np.reciprocal(1.0 + np.exp(-z))
+                if out is None:
+                    return np.reciprocal(1.0 + np.exp(-z))
+                np.exp(np.negative(z, out=out), out=out)
+                return np.reciprocal(np.add(1.0, out, out=out), out=out)
         """,
     "relu": """
-        def relu(z):
-            return np.maximum(z, 0)
+        def relu(z, out=None):
+            return np.maximum(z, 0, out=out)
         """,
     "leaky_relu": """
-        def leaky_relu(z, beta=0.01):
+        def leaky_relu(z, beta=0.01, out=None):
             if beta == 0:
-                return np.maximum(z, 0)
+                return np.maximum(z, 0, out=out)
             z = as_floats(z)
-            return (np.maximum if beta <= 1 else np.minimum)(z, np.multiply(z, beta))
+            larger = np.maximum if beta <= 1 else np.minimum
+            return larger(z, np.multiply(z, beta, out=out), out=out)
         """,
     "softplus": """
         def softplus(z):
@@ -76,12 +98,12 @@ _TEXTS = {
             return np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0)
         """,
     "softmax": """
-        def softmax(z, axis=-1):
+        def softmax(z, axis=-1, out=None):
             z = as_floats(z)
             if not z.size:
                 return z.copy()
-            e = np.exp(below_top(z, axis))
-            return np.asarray(e / total(e, axis))
+            e = np.exp(below_top(z, axis, out), out=out)
+            return np.asarray(np.divide(e, total(e, axis), out=out))
         """,
     "log_softmax": """
         def log_softmax(z, axis=-1):
@@ -107,7 +129,7 @@ _TEXTS = {
             return found if keepdims else np.squeeze(found, axis=axes)[()]
         """,
     "softmax_jacobian": """
-        def softmax_jacobian(x, s, axis=-1):
+        def softmax_jacobian(x, s, axis=-1, out=None):
             x, s = np.asarray(x), np.asarray(s)
             given = axis if isinstance(axis, tuple) else (axis,)
             axes = range(x.ndim) if axis is None else [a % x.ndim for a in given]
@@ -118,8 +140,8 @@ _TEXTS = {
                 kept = [k for k in letters if k not in axes]
                 mean = np.expand_dims(np.einsum(x, letters, s, letters, kept), tuple(axes))
             else:
-                mean = np.add.reduce(np.multiply(x, s), axis=axis, keepdims=True)
-            return np.multiply(np.subtract(x, mean), s)
+                mean = np.add.reduce(np.multiply(x, s, out=out), axis=axis, keepdims=True)
+            return np.multiply(np.subtract(x, mean, out=out), s, out=out)
         """,
     "safe_multiply": """
         def safe_multiply(x, y):
@@ -211,7 +233,14 @@ _TEXTS = {
             return np.asarray(-(gain + rest).sum() / n, np.result_type(a, 0.0))[()]
         """,
     "log_loss_of_logits": """
-        def log_loss_of_logits(z, a, y, n):
+        def log_loss_of_logits(z, a, y, n, scratch=None):
+            if scratch is not None:
+                terms, other = scratch
+                np.maximum(z, 0.0, out=terms)
+                np.subtract(terms, np.multiply(z, y, out=other), out=terms)
+                np.exp(np.negative(np.abs(z, out=other), out=other), out=other)
+                np.add(terms, np.log1p(other, out=other), out=terms)
+                return z.dtype.type(np.add.reduce(terms, axis=None) / n)
             terms = np.maximum(z, 0.0) - np.multiply(z, y).astype(z.dtype)
             terms = terms + np.log1p(np.exp(-np.abs(z)))
             return z.dtype.type(np.add.reduce(terms, axis=None) / n)
@@ -223,7 +252,7 @@ _TEXTS = {
             return np.asarray(-gain.sum() / n, np.result_type(a, 0.0))[()]
         """,
     "cross_entropy_of_logits": """
-        def cross_entropy_of_logits(z, a, y, n, axis, one_hot=False):
+        def cross_entropy_of_logits(z, a, y, n, axis, one_hot=False, scratch=(None, None)):
             if one_hot and a.dtype.kind == "f":
                 letters = list(range(a.ndim))
                 kept = [k for k in letters if k != axis]
@@ -236,9 +265,11 @@ _TEXTS = {
                     near = np.log1p(np.where(is_likely, -others, 0))
                     rows = -(far + near)
                     return np.asarray(np.add.reduce(rows, axis=None) / n, z.dtype)[()]
-            shifted = z - largest(z, axis)
-            gain = np.add.reduce(np.where(y == 0, 0, y * shifted), axis=None)
-            e = np.exp(shifted)
+            first, second = scratch
+            shifted = np.subtract(z, largest(z, axis), out=first)
+            weighted = where(y == 0, 0, np.multiply(y, shifted, out=second), second)
+            gain = np.add.reduce(weighted, axis=None)
+            e = np.exp(shifted, out=first)
             spread = np.log(total(e, axis))
             loss = (np.add.reduce(total(y, axis) * spread, axis=None) - gain) / n
             return np.asarray(loss, z.dtype)[()]
@@ -254,6 +285,16 @@ _TEXTS = {
             return np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
         """,
 }  # fmt: skip
+
+TAKES_OUT = frozenset(
+    ("sigmoid", "relu", "leaky_relu", "softmax", "softmax_jacobian", "where")
+)
+"""Helpers that write their result into memory that they are given."""
+
+SCRATCH: Mapping[str, int] = MappingProxyType(
+    {"log_loss_of_logits": 2, "cross_entropy_of_logits": 2}
+)
+"""How many arrays of their first operand's shape helpers need meanwhile."""
 
 HELPERS: Mapping[str, str] = MappingProxyType(
     {

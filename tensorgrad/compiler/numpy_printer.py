@@ -21,7 +21,7 @@ import numpy as np
 from tensorgrad._typing import Array
 from tensorgrad.compiler.buffers import Plan
 from tensorgrad.compiler.naming import name_roles
-from tensorgrad.compiler.numpy_helpers import HELPERS, NEEDED_BY
+from tensorgrad.compiler.numpy_helpers import HELPERS, NEEDED_BY, SCRATCH, TAKES_OUT
 from tensorgrad.compiler.program import (
     Constant,
     Instruction,
@@ -99,17 +99,17 @@ def print_numpy(
     <BLANKLINE>
     """
     names = _legal(program)
-    places = {} if plan is None else plan.places
-    writer = _Writer(program, names, places)
+    plan = Plan({}, []) if plan is None else plan
+    writer = _Writer(program, names, plan)
     body = [f"    {line}" for line in writer.lines()]
     results = [writer.operand(operand).text for operand in program.outputs]
     returned = results[0] if len(results) == 1 else f"({', '.join(results)})"
     parameters = ", ".join(names[v] for v in program.inputs)
-    if plan is not None and places:
+    if plan.buffers:
         parameters += ", w=None"
         body.insert(0, "    w = buffers() if w is None else w")
     parts = ["import numpy as np", ""]
-    needed = _helpers(program)
+    needed = _helpers(program, plan)
     constants = program.constants if with_constants else []
     compressed = [
         (names[c], c.value) for c in constants if c.value.size > LITERAL_ENTRIES
@@ -122,7 +122,7 @@ def print_numpy(
     for constant in constants:
         if constant.value.size <= LITERAL_ENTRIES:
             parts.append(f"{names[constant]} = {_literal(constant.value)}")
-    if plan is not None and places:
+    if plan.buffers:
         parts += ["", "", *_maker(plan)]
     parts += ["", "", f"def {name}({parameters}):", *body, f"    return {returned}", ""]
     for constant_name, value in compressed:
@@ -172,10 +172,10 @@ class _Writer:
         self,
         program: Program,
         names: dict[Variable | Constant, str],
-        places: Mapping[Variable, int],
+        plan: Plan,
     ) -> None:
         self.program = program
-        self.places = places
+        self.plan = plan
         self.known: dict[Variable | Constant, Expression] = {
             key: Expression(name) for key, name in names.items()
         }
@@ -212,7 +212,7 @@ class _Writer:
         """
         is_view = line.op.name in ("transpose", "swapaxes", "reshape")
         is_short = len(written.text) <= SHORT and line.op.n_outputs is None
-        may_wait = is_view or not self.places
+        may_wait = is_view or not (self.plan.buffers or self.plan.taken)
         return is_short and may_wait and line.results[0] in self.nameless
 
     def _expression(self, line: Instruction) -> Expression:
@@ -220,9 +220,11 @@ class _Writer:
         operands = [self.operand(operand) for operand in line.operands]
         texts = [operand.text for operand in operands]
         static = _static(op, line.static)
-        place = self.places.get(line.results[0])
-        if place is not None:
-            return Expression(f"{_numpy_name(op)}({', '.join(texts)}, out=w[{place}])")
+        options = [f"{key}={_value(value)}" for key, value in static.items()]
+        options += self._memory(line.results[0])
+        if self._memory(line.results[0]) and op.name not in SCRATCH:
+            name = op.name if op.name in TAKES_OUT else _numpy_name(op)
+            return Expression(f"{name}({', '.join([*texts, *options])})")
         if op.name in INFIX and not static:
             sign, level = INFIX[op.name]
             # Operators of one level are applied from the left.
@@ -233,12 +235,22 @@ class _Writer:
         method = _method(line, operands, static)
         if method:
             return Expression(method)
-        options = [f"{key}={_value(value)}" for key, value in static.items()]
-        if op.name in HELPERS:
+        if _helper_of(line, self.plan):
             return Expression(f"{op.name}({', '.join([*texts, *options])})")
         if op.is_variadic:
             texts = [f"({', '.join(texts)},)"]
         return Expression(f"{_numpy_name(op)}({', '.join([*texts, *options])})")
+
+    def _memory(self, result: Variable) -> list[str]:
+        """Return the arguments that say where a call writes to."""
+        plan = self.plan
+        if result in plan.places:
+            return [f"out=w[{plan.places[result]}]"]
+        if result in plan.taken:
+            return [f"out={self.known[plan.taken[result]].text}"]
+        if result in plan.scratch:
+            return [f"scratch=({', '.join(f'w[{k}]' for k in plan.scratch[result])})"]
+        return []
 
     def operand(self, operand: Operand) -> Expression:
         """Return how an operand is written."""
@@ -303,7 +315,7 @@ def _numpy_name(op: Op) -> str:
     )
 
 
-def _helpers(program: Program) -> list[str]:
+def _helpers(program: Program, plan: Plan) -> list[str]:
     """Return the helpers that are called, those that they call in front of them."""
     found: list[str] = []
 
@@ -314,9 +326,19 @@ def _helpers(program: Program) -> list[str]:
             found.append(name)
 
     for line in program.instructions:
-        if line.op.name in HELPERS:
-            need(line.op.name)
+        name = _helper_of(line, plan)
+        if name:
+            need(name)
     return found
+
+
+def _helper_of(line: Instruction, plan: Plan) -> str:
+    """Return the helper that an instruction calls; NumPy's where() needs one to reuse."""
+    name = line.op.name
+    is_plain = name not in HELPERS or (
+        name == "where" and line.results[0] not in plan.places
+    )
+    return "" if is_plain else name
 
 
 def _value(value: Any) -> str:

@@ -19,7 +19,7 @@ from tensorgrad.compiler.native.loops import DType
 from tensorgrad.compiler.native.writing import Unprintable
 from tensorgrad.compiler.program import Program
 
-__all__ = ["NativeStep", "make_native"]
+__all__ = ["NativeStep", "is_free", "make_native", "owners_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +43,10 @@ class NativeStep:
             for v in values
         ]
         reused = self.printed.reused
-        owners = _owners((*values, *self.constants)) if reused else {}
+        owners = owners_of((*values, *self.constants)) if reused else {}
         outputs = [
             given[reused[k]]
-            if k in reused and _is_free(values[reused[k]], owners)
+            if k in reused and is_free(values[reused[k]], owners)
             else np.empty(shape, dtype)
             for k, (shape, dtype) in enumerate(self.results)
         ]
@@ -59,7 +59,7 @@ class NativeStep:
         return outputs
 
 
-def _owners(values: Sequence[Array]) -> dict[int, int]:
+def owners_of(values: Sequence[Array]) -> dict[int, int]:
     """Return how many of the arrays lie in each piece of memory."""
     counts: dict[int, int] = {}
     for value in values:
@@ -68,7 +68,7 @@ def _owners(values: Sequence[Array]) -> dict[int, int]:
     return counts
 
 
-def _is_free(value: Array, owners: dict[int, int]) -> bool:
+def is_free(value: Array, owners: dict[int, int]) -> bool:
     """Tell whether an array can be overwritten without another one changing."""
     flags = value.flags
     is_alone = value.base is None and owners[id(value)] == 1
