@@ -254,8 +254,8 @@ class Adam(Optimizer):
         self, p: Any, g: Any, slots: Sequence[Any], lr: Any, step: Any
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the new parameter and slots, in operators that a graph can record."""
-        direction, moments = _adam_direction(self, g, slots, step)
-        return p - lr * direction, moments
+        move, moments = _adam_move(self, g, slots, lr, step)
+        return p - move, moments
 
 
 @dataclass(unsafe_hash=True)
@@ -336,8 +336,8 @@ class AdamW(Optimizer):
         def formula(
             p: Any, g: Any, slots: Sequence[Any], lr: Any, step: Any
         ) -> tuple[Any, tuple[Any, ...]]:
-            direction, moments = _adam_direction(self, g, slots, step)
-            return (1 - lr * decay) * p - lr * direction, moments
+            move, moments = _adam_move(self, g, slots, lr, step)
+            return (1 - lr * decay) * p - move, moments
 
         return formula
 
@@ -354,15 +354,16 @@ def _check_moments(optimizer: Adam | AdamW) -> None:
     optimizer._keep("eps", check_number(caller, "eps", optimizer.eps))
 
 
-def _adam_direction(
-    optimizer: Adam | AdamW, g: Any, slots: Sequence[Any], step: Any
+def _adam_move(
+    optimizer: Adam | AdamW, g: Any, slots: Sequence[Any], lr: Any, step: Any
 ) -> tuple[Any, tuple[Any, ...]]:
-    """Return what the rate multiplies, and the new moments."""
+    """Return what is subtracted, and the new moments; scaled as in `kernels.adam`."""
     beta1, beta2 = optimizer.beta1, optimizer.beta2
     m = beta1 * slots[0] + (1 - beta1) * g
     v = beta2 * slots[1] + (1 - beta2) * (g * g)
-    root = TABLE["sqrt"](v / _correction(beta2, step, g))
-    return m / _correction(beta1, step, g) / (root + optimizer.eps), (m, v)
+    root = _correction(beta2, step, g) ** 0.5
+    rate = lr * root / _correction(beta1, step, g)
+    return rate * (m / (TABLE["sqrt"](v) + optimizer.eps * root)), (m, v)
 
 
 def _correction(beta: float, step: Any, g: Any) -> Any:
