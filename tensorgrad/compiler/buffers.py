@@ -13,7 +13,8 @@ by the kind of op, and in doubt it may.
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -117,6 +118,7 @@ def plan_buffers(program: Program, donated: Collection[Variable] = ()) -> Plan:
     places: dict[Variable, int] = {}
     scratch: dict[Variable, tuple[int, ...]] = {}
     memory = _Memory()
+    taken = _taken(program, donated, roots)
     dying: dict[int, list[Variable]] = {}
     for root, end in ends.items():
         dying.setdefault(end, []).append(root)
@@ -130,7 +132,8 @@ def plan_buffers(program: Program, donated: Collection[Variable] = ()) -> Plan:
         if _may_reuse(line, roots, places):
             memory.give_back(waiting)
             waiting = []
-        if is_ordered and _wants_buffer(line) and roots[result] not in escaping:
+        wants_buffer = is_ordered and _wants_buffer(line) and result not in taken
+        if wants_buffer and roots[result] not in escaping:
             places[result] = memory.take(result.aval)
             if roots[result] in dying.get(k, []):
                 waiting.append(places[result])
@@ -140,7 +143,6 @@ def plan_buffers(program: Program, donated: Collection[Variable] = ()) -> Plan:
             scratch[result] = tuple(memory.take(aval) for _ in range(n_needed))
             waiting.extend(scratch[result])
         memory.give_back(waiting)
-    taken = _taken(program, donated, roots)
     return Plan(places, memory.buffers, scratch, taken)
 
 
@@ -194,6 +196,7 @@ def _taken(
     The line that writes may read the input itself, entry by entry, and no view of it.
     """
     last: dict[Variable, int] = {}
+    made = {line.results[0]: k for k, line in enumerate(program.instructions)}
     for k, line in enumerate(program.instructions):
         last.update((roots[o], k) for o in line.operands if isinstance(o, Variable))
     given = {roots[o] for o in program.outputs if isinstance(o, Variable)}
@@ -201,22 +204,60 @@ def _taken(
     outputs = set(program.outputs)
     for k, line in enumerate(program.instructions):
         result = line.results[0]
-        if result not in outputs or not _wants_buffer(line) or line.op.is_matmul:
+        if result not in outputs or not _wants_buffer(line):
             continue
-        read = [o for o in line.operands if isinstance(o, Variable)]
         free = [
             v
             for v in donated
             if v.aval == result.aval
-            and v not in given
+            and roots[v] not in given
             and v not in found.values()
-            and last.get(v, -1) <= k
-            and all(o is v for o in read if roots[o] is v)
+            and last.get(roots[v], -1) <= k
+            and _is_entrywise(line, v, roots)
         ]
-        if free and _is_ufunc(line.op):
+        if free:
             # What is read last is nearest, as a parameter is to its new value.
-            found[result] = max(free, key=lambda v: last.get(v, -1))
+            found[result] = max(free, key=lambda v: last.get(roots[v], -1))
+    for result, old in list(found.items()):
+        found.update(
+            _on_the_way(program, made, result, old, last.get(roots[old], -1), roots)
+        )
     return found
+
+
+def _on_the_way(
+    program: Program,
+    made: dict[Variable, int],
+    result: Variable,
+    old: Variable,
+    last: int,
+    roots: dict[Variable, Variable],
+) -> Iterator[tuple[Variable, Variable]]:
+    """Yield the operands of a result that may lie where it will: 0.9 m of 0.9 m + g."""
+    uses = Counter(o for line in program.instructions for o in line.operands)
+    at: int | None = made[result]
+    while at is not None:
+        line = program.instructions[at]
+        at = None
+        for o in line.operands:
+            k = made.get(o) if isinstance(o, Variable) else None
+            if k is None or k < last or uses[o] > 1:
+                continue
+            inner = program.instructions[k]
+            is_like = inner.results[0].aval == old.aval and _wants_buffer(inner)
+            if is_like and _is_entrywise(inner, old, roots):
+                yield inner.results[0], old
+                at = k
+                break
+
+
+def _is_entrywise(
+    line: Instruction, old: Variable, roots: dict[Variable, Variable]
+) -> bool:
+    """Tell whether a result may be written over an input that the line may read."""
+    read = [o for o in line.operands if isinstance(o, Variable)]
+    is_direct = all(o is old for o in read if roots[o] is roots[old])
+    return _is_ufunc(line.op) and not line.op.is_matmul and is_direct
 
 
 def _wants_buffer(line: Instruction) -> bool:

@@ -10,8 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tensorgrad as tg
+from tensorgrad.compiler import buffers
 from tensorgrad.testing import strategies as tst
 from tests.compiler.test_capture import MADE, moved
+
+PRINTERS = pytest.mark.parametrize("printer", ["c", "numpy"])
+
+
+@pytest.fixture(autouse=True)
+def _every_result_is_large(monkeypatch):
+    monkeypatch.setattr(buffers, "LEAST_BYTES", 1)
+
 
 SEEDS = st.integers(0, 2**32 - 1)
 RNG = np.random.default_rng(0)
@@ -38,10 +47,11 @@ def step(p, state, x, y):
     return cost, *OPTIMIZER.update(grads, state, p)
 
 
-def test_parameters_and_state_are_updated_in_place_and_right():
+@PRINTERS
+def test_parameters_and_state_are_updated_in_place_and_right(printer):
     donating, keeping = (
-        tg.compile(step, printer="c", donate=(0, 1)),
-        tg.compile(step, printer="c"),
+        tg.compile(step, printer=printer, donate=(0, 1)),
+        tg.compile(step, printer=printer),
     )
     p, state = first = fresh()
     q, other = fresh()
@@ -59,8 +69,9 @@ def test_parameters_and_state_are_updated_in_place_and_right():
     assert "results in donated memory" in donating.explain()
 
 
-def test_a_step_with_donated_parameters_keeps_nothing():
-    compiled = tg.compile(step, printer="c", donate=(0, 1))
+@PRINTERS
+def test_a_step_with_donated_parameters_keeps_nothing(printer):
+    compiled = tg.compile(step, printer=printer, donate=(0, 1))
     p, state = fresh()
     for _ in range(3):
         _, p, state = compiled(p, state, X, Y)
@@ -73,13 +84,15 @@ def test_a_step_with_donated_parameters_keeps_nothing():
     assert peak < 128 * 1024
 
 
+@pytest.mark.parametrize("printer", ["auto", "numpy"])
 @pytest.mark.parametrize("kind", MADE)
 @settings(max_examples=20)
 @given(program=tst.programs(), seed=SEEDS)
-def test_donating_everything_changes_no_result(kind, program, seed):
+def test_donating_everything_changes_no_result(printer, kind, program, seed):
     f = MADE[kind](program)
-    n = len(program.inputs)
-    donating, keeping = tg.compile(f, donate=tuple(range(n))), tg.compile(f)
+    everything = tuple(range(len(program.inputs)))
+    donating = tg.compile(f, printer=printer, donate=everything)
+    keeping = tg.compile(f, printer=printer)
     inputs = moved(program.inputs, seed)
     with np.errstate(all="ignore"):
         expected = tg.tree.leaves(keeping(*inputs))
@@ -95,9 +108,10 @@ TWICE = {
 }
 
 
+@PRINTERS
 @pytest.mark.parametrize("name", TWICE)
-def test_memory_that_is_shared_is_left_alone(name):
-    compiled = tg.compile(lambda x, y: (x + y, x * y), printer="c", donate=(0, 1))
+def test_memory_that_is_shared_is_left_alone(printer, name):
+    compiled = tg.compile(lambda x, y: (x + y, x * y), printer=printer, donate=(0, 1))
     x, y = TWICE[name](np.arange(4.0))
     before = x.copy()
     found = compiled(x, y)
@@ -106,17 +120,19 @@ def test_memory_that_is_shared_is_left_alone(name):
     np.testing.assert_array_equal(x, before)
 
 
-def test_read_only_arguments_are_left_alone():
+@PRINTERS
+def test_read_only_arguments_are_left_alone(printer):
     x = np.arange(4.0)
     x.flags.writeable = False
-    found = tg.compile(lambda x: x * 2.0, printer="c", donate=0)(x)
+    found = tg.compile(lambda x: x * 2.0, printer=printer, donate=0)(x)
     np.testing.assert_array_equal(x, np.arange(4.0))
     np.testing.assert_array_equal(found, np.arange(4.0) * 2)
 
 
-def test_what_is_read_elsewhere_first_is_not_overwritten():
+@PRINTERS
+def test_what_is_read_elsewhere_first_is_not_overwritten(printer):
     compiled = tg.compile(
-        lambda x: (x * 2.0, x.T @ x, x[::-1] - x), printer="c", donate=0
+        lambda x: (x * 2.0, x.T @ x, x[::-1] - x), printer=printer, donate=0
     )
     x = RNG.normal(size=(30, 30))
     before = x.copy()
@@ -145,20 +161,30 @@ def test_descent_is_folded_into_the_product(donate):
     assert compiled.explain().splitlines()[0].count("C, 3 loops and products") == 1
 
 
-def test_parameter_that_is_still_needed_is_not_overwritten_by_its_step():
+@PRINTERS
+def test_parameter_that_is_still_needed_is_not_overwritten_by_its_step(printer):
     def f(W, x):
         new = W - 0.5 * (x.T @ x)
         return new, W @ new, new - 0.5 * (new @ W)
 
-    compiled = tg.compile(f, printer="c", donate=0)
+    compiled = tg.compile(f, printer=printer, donate=0)
     W, x = RNG.normal(size=(65, 65)), RNG.normal(size=(3, 65))
     expected = f(W, x)
     for one, two in zip(compiled(W.copy(), x), expected, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-11, atol=1e-11)
 
 
-def test_array_that_the_function_holds_itself_is_left_alone():
+@PRINTERS
+def test_array_that_the_function_holds_itself_is_left_alone(printer):
     held = np.arange(4.0)
-    compiled = tg.compile(lambda x: x + held, printer="c", donate=0)
+    compiled = tg.compile(lambda x: x + held, printer=printer, donate=0)
     np.testing.assert_array_equal(compiled(held), np.arange(4.0) * 2)
     np.testing.assert_array_equal(held, np.arange(4.0))
+
+
+def test_printed_step_writes_over_what_was_given_up():
+    compiled = tg.compile(step, printer="numpy", donate=(0, 1))
+    p, state = fresh()
+    compiled(p, state, X, Y)
+    assert "np.multiply(0.9, m_W1, out=m_W1)" in compiled.source
+    assert "out=W1)  #" in compiled.source
