@@ -235,6 +235,7 @@ def _on_the_way(
 ) -> Iterator[tuple[Variable, Variable]]:
     """Yield the operands of a result that may lie where it will: 0.9 m of 0.9 m + g."""
     uses = Counter(o for line in program.instructions for o in line.operands)
+    uses.update(program.outputs)
     at: int | None = made[result]
     while at is not None:
         line = program.instructions[at]

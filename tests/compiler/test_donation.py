@@ -84,21 +84,29 @@ def test_a_step_with_donated_parameters_keeps_nothing(printer):
     assert peak < 128 * 1024
 
 
-@pytest.mark.parametrize("printer", ["auto", "numpy"])
-@pytest.mark.parametrize("kind", MADE)
-@settings(max_examples=20)
-@given(program=tst.programs(), seed=SEEDS)
-def test_donating_everything_changes_no_result(printer, kind, program, seed):
-    f = MADE[kind](program)
-    everything = tuple(range(len(program.inputs)))
-    donating = tg.compile(f, printer=printer, donate=everything)
+def assert_donating_changes_nothing(printer, f, inputs):
+    donating = tg.compile(f, printer=printer, donate=tuple(range(len(inputs))))
     keeping = tg.compile(f, printer=printer)
-    inputs = moved(program.inputs, seed)
     with np.errstate(all="ignore"):
         expected = tg.tree.leaves(keeping(*inputs))
         found = tg.tree.leaves(donating(*[np.array(x) for x in inputs]))
     for one, two in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("kind", MADE)
+@given(program=tst.programs(), seed=SEEDS)
+def test_donating_everything_changes_no_result_of_numpy(kind, program, seed):
+    inputs = moved(program.inputs, seed)
+    assert_donating_changes_nothing("numpy", MADE[kind](program), inputs)
+
+
+@pytest.mark.parametrize("kind", MADE)
+@settings(max_examples=20)
+@given(program=tst.programs(), seed=SEEDS)
+def test_donating_everything_changes_no_result(kind, program, seed):
+    inputs = moved(program.inputs, seed)
+    assert_donating_changes_nothing("auto", MADE[kind](program), inputs)
 
 
 TWICE = {

@@ -31,7 +31,8 @@ from tensorgrad.compiler.native.loops import (
     on_rows,
 )
 from tensorgrad.compiler.native.lowering import lower
-from tensorgrad.compiler.native.writing import C_TYPES, F32, Lowered
+from tensorgrad.compiler.native.products import small_product, vector_product
+from tensorgrad.compiler.native.writing import C_TYPES, F32, Lowered, index
 from tensorgrad.compiler.program import Program
 
 __all__ = ["Printed", "print_c"]
@@ -394,7 +395,7 @@ class _Printer:
         if on_rows(ref) == (0, 0, ref.offset):
             return f"c{k}_{ref.offset}"
         stride = row_stride(ref) or 0
-        return f"p{k}[{_index((row, stride), offset=ref.offset)}]"
+        return f"p{k}[{index((row, stride), offset=ref.offset)}]"
 
     def _entry_statement(
         self, group: Group, member: Member, loads: dict[str, str]
@@ -421,7 +422,7 @@ class _Printer:
             row = (
                 group.n_columns if group.n_rows > 1 and not self._is_flat(group) else 0
             )
-            yield f"        p{k}[{_index(('i', row), ('j', 1))}] = v{k};"
+            yield f"        p{k}[{index(('i', row), ('j', 1))}] = v{k};"
 
     def _entry_operand(self, group: Group, ref: Ref, phase: int) -> str:
         k = self.number(ref.value)
@@ -443,15 +444,13 @@ class _Printer:
             )
         if group.n_rows == 1:
             row = 0
-        return f"p{k}[{_index(('i', row), ('j', column), offset=offset)}]"
+        return f"p{k}[{index(('i', row), ('j', column), offset=offset)}]"
 
     def _copy(self, copy: Copy) -> str:
         """Return one loop inside the other for each axis."""
         shape, letters = copy.x.shape, [f"i{k}" for k in range(len(copy.x.shape))]
-        source = _index(
-            *zip(letters, copy.x.strides, strict=True), offset=copy.x.offset
-        )
-        target = _index(*zip(letters, natural(shape), strict=True))
+        source = index(*zip(letters, copy.x.strides, strict=True), offset=copy.x.offset)
+        target = index(*zip(letters, natural(shape), strict=True))
         lines = [
             f"    for (long {i} = 0; {i} < {n}; {i}++)"
             for i, n in zip(letters, shape, strict=True)
@@ -465,8 +464,10 @@ class _Printer:
         (n_rows, n_inner), n_columns = product.x.shape, product.y.shape[1]
         kx, ky = self.number(product.x.value), self.number(product.y.value)
         k = self.number(product.out)
+        if product.start is None and 1 in product.out.shape:
+            return vector_product(product, kx, ky, k)
         if product.start is None and self._wants_loops(product):
-            return _product_loops(product, kx, ky, k)
+            return small_product(product, kx, ky, k)
         name = "sgemm" if product.out.dtype == F32 else "dgemm"
         turned_x, step_x = _for_blas(product.x)
         turned_y, step_y = _for_blas(product.y)
@@ -513,13 +514,6 @@ def _combine(target: str, source: str, kind: str) -> str:
     return f"    {target} = {source} {sign} {target} ? {source} : {target};"
 
 
-def _index(*terms: tuple[str, int], offset: int = 0) -> str:
-    parts = [name if step == 1 else f"{name} * {step}" for name, step in terms if step]
-    parts = [part for part in parts if part != "0" and not part.startswith("0 *")]
-    parts += [str(offset)] * bool(offset)
-    return " + ".join(parts) or "0"
-
-
 def _expression(statement: Map, texts: Sequence[str]) -> str:
     """Return a map's expression, its operands converted to what it computes in."""
     operands = []
@@ -537,26 +531,3 @@ def _for_blas(ref: Ref) -> tuple[str, int]:
     if (column == 1 or m == 1) and (row >= m or n == 1):
         return "PLAIN", max(row if n > 1 else m, m)
     return "TURNED", max(column if m > 1 else n, n)
-
-
-def _product_loops(product: Product, kx: int, ky: int, k: int) -> str:
-    """Return a small product as loops; the compiler unrolls what is short."""
-    (n_rows, n_inner), n_columns = product.x.shape, product.y.shape[1]
-    kind = C_TYPES[product.out.dtype]
-    (xi, xl), (yl, yj) = product.x.strides, product.y.strides
-    x = f"p{kx}[{_index(('i', xi), ('l', xl), offset=product.x.offset)}]"
-    y = f"p{ky}[{_index(('l', yl), ('j', yj), offset=product.y.offset)}]"
-    is_wide = yj == 1 and n_columns >= 16
-    over_columns = "    #pragma omp simd"
-    over_terms = "    #pragma omp simd reduction(+:sum)"
-    lines = [
-        f"    for (long i = 0; i < {n_rows}; i++)",
-        *([over_columns] if is_wide else []),
-        f"    for (long j = 0; j < {n_columns}; j++) {{",
-        f"        {kind} sum = 0;",
-        *([] if is_wide else [over_terms]),
-        f"        for (long l = 0; l < {n_inner}; l++) sum += {x} * {y};",
-        f"        p{k}[i * {n_columns} + j] = sum;",
-        "    }",
-    ]
-    return "\n".join(lines)

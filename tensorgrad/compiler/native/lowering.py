@@ -250,12 +250,21 @@ def _broadcast(at: Writer, line: Instruction) -> Ref:
 
 def _getitem(at: Writer, line: Instruction) -> Ref:
     ref, index = _array(at, line), line.static["index"]
-    parts = index if isinstance(index, tuple) else (index,)
-    if not all(type(p) in (int, slice) for p in parts):
+    parts = list(index if isinstance(index, tuple) else (index,))
+    if not all(p is None or p is Ellipsis or type(p) in (int, slice) for p in parts):
         raise Unprintable("indexing by arrays")
+    n_axes = sum(p is not None and p is not Ellipsis for p in parts)
+    rest = [slice(None)] * (len(ref.shape) - n_axes)
+    place = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
+    parts[place : place + 1] = rest
     offset, shape, strides = ref.offset, [], []
-    for axis, (n, stride) in enumerate(zip(ref.shape, ref.strides, strict=True)):
-        part = parts[axis] if axis < len(parts) else slice(None)
+    axes = iter(zip(ref.shape, ref.strides, strict=True))
+    for part in parts:
+        if part is None:
+            shape.append(1)
+            strides.append(0)
+            continue
+        n, stride = next(axes)
         if isinstance(part, slice):
             start, stop, step = part.indices(n)
             shape.append(len(range(start, stop, step)))

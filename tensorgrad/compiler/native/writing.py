@@ -246,3 +246,17 @@ def float_of(line: Instruction) -> DType:
     if dtype.kind != "f":
         raise Unprintable(f"{line.op.name} of {dtype.name}")
     return dtype
+
+
+def index(*terms: tuple[str, int], offset: int = 0) -> str:
+    """Return C for a sum of loop variables times steps.
+
+    Examples
+    --------
+    >>> index(("i", 3), ("j", 1), offset=2)
+    'i * 3 + j + 2'
+    """
+    parts = [name if step == 1 else f"{name} * {step}" for name, step in terms if step]
+    parts = [part for part in parts if part != "0" and not part.startswith("0 *")]
+    parts += [str(offset)] * bool(offset)
+    return " + ".join(parts) or "0"

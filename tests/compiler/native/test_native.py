@@ -187,3 +187,23 @@ def test_softmax_of_a_layer_and_its_loss_share_one_loop():
 
 def test_addresses_in_objects_are_found():
     assert find_places() is not None
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("is_row", [False, True])
+@settings(max_examples=15)
+@given(n=st.integers(1, 40), m=st.integers(1, 40), seed=SEEDS)
+def test_products_with_one_row_or_column_are_numpys(dtype, flip, is_row, n, m, seed):
+    rng = np.random.default_rng(seed)
+    matrix, vector = rng.normal(size=(n, m)), rng.normal(size=m)
+
+    def f(matrix, vector):
+        a = matrix.T if flip else matrix
+        return vector[None] @ a.T if is_row else a @ vector[:, None]
+
+    args = (matrix.T.copy() if flip else matrix).astype(dtype), vector.astype(dtype)
+    found = tg.compile(f, printer="c")(*args)
+    eps = np.finfo(dtype).eps
+    bound = m * eps * (np.abs(matrix) @ np.abs(vector))
+    assert (np.abs(found.ravel() - (matrix @ vector)) <= 4 * bound + eps).all()
