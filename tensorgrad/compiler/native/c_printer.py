@@ -20,6 +20,7 @@ from tensorgrad.compiler.native.fusion import (
     operands_of,
     row_stride,
 )
+from tensorgrad.compiler.native.lanes import ROWS_AT_ONCE, Lanes, has_short_rows
 from tensorgrad.compiler.native.loops import (
     Copy,
     Map,
@@ -32,7 +33,15 @@ from tensorgrad.compiler.native.loops import (
 )
 from tensorgrad.compiler.native.lowering import lower
 from tensorgrad.compiler.native.products import small_product, vector_product
-from tensorgrad.compiler.native.writing import C_TYPES, F32, Lowered, index
+from tensorgrad.compiler.native.writing import (
+    C_TYPES,
+    F32,
+    FIRST,
+    Lowered,
+    combine,
+    expression,
+    index,
+)
 from tensorgrad.compiler.program import Program
 
 __all__ = ["Printed", "print_c"]
@@ -46,8 +55,6 @@ INNER = ("entry", "columns", "rows", "all")
 
 SMALL_PRODUCT = 1 << 15
 """Multiplications up to which a loop may beat a call."""
-
-FIRST = {"sum": "0", "max": "-INFINITY", "quiet max": "-INFINITY", "min": "INFINITY"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +168,20 @@ class _Printer:
                 stored.update(self._kept_in_row(group, member))
         return stored
 
+    def is_read_outside(self, group: Group, value: Value) -> bool:
+        """Tell whether an output, or another group, needs a value in memory."""
+        return (
+            value in self.lowered.outputs
+            or any(
+                ref.value is value
+                for other in self.fused
+                if other is not group
+                for statement in other.statements
+                for ref in operands_of(statement)
+            )
+            or group.values[value][0] == "later"
+        )
+
     def _kept_in_row(self, group: Group, member: Member) -> Iterator[Value]:
         """Yield entries that a later phase of the row reads again."""
         if member.level in ("row", "rows of rows"):
@@ -238,9 +259,15 @@ class _Printer:
             ]
             first = 1
         else:
+            start = 0
+            if has_short_rows(group):
+                lines += Lanes(self, group).lines()
+                start = n_rows - n_rows % ROWS_AT_ONCE
             is_nest = n_rows > 1
             lines.append(
-                f"    for (long i = 0; i < {n_rows}; i++) {{" if is_nest else "    {"
+                f"    for (long i = {start}; i < {n_rows}; i++) {{"
+                if is_nest
+                else "    {"
             )
             first = 0
         for phase in range(first, last + 1):
@@ -365,7 +392,7 @@ class _Printer:
         if statement.kind in ("max", "min"):
             yield f"    a{k} = n{k} > 0 ? NAN : a{k};"
         if member.level == "all" or is_pieces:
-            yield _combine(f"t{k}", f"a{k}", statement.kind)
+            yield combine(f"t{k}", f"a{k}", statement.kind)
             return
         yield f"    const {kind} r{k} = a{k};"
         if statement.out in self.stored:
@@ -377,14 +404,14 @@ class _Printer:
         row = "i" if group.n_rows > 1 else "0"
         if isinstance(statement, Reduce):
             source = self._row_operand(group, statement.operand, row)
-            yield _combine(f"t{k}", source, statement.kind)
+            yield combine(f"t{k}", source, statement.kind)
             return
         texts = [
             o if isinstance(o, str) else self._row_operand(group, o, row)
             for o in statement.operands
         ]
         kind = C_TYPES[statement.out.dtype]
-        yield f"    const {kind} r{k} = {_expression(statement, texts)};"
+        yield f"    const {kind} r{k} = {expression(statement, texts)};"
         if statement.out in self.stored:
             yield f"    p{k}[{row}] = r{k};"
 
@@ -411,12 +438,12 @@ class _Printer:
         if isinstance(statement, Reduce):
             v = read(statement.operand)
             target = f"p{k}[j]" if member.level == "rows" else f"a{k}"
-            yield "    " + _combine(target, v, statement.kind)
+            yield "    " + combine(target, v, statement.kind)
             if member.level != "rows" and statement.kind in ("max", "min"):
                 yield f"        n{k} += {v} != {v} ? 1 : 0;"
             return
         texts = [o if isinstance(o, str) else read(o) for o in statement.operands]
-        kind, text = C_TYPES[statement.out.dtype], _expression(statement, texts)
+        kind, text = C_TYPES[statement.out.dtype], expression(statement, texts)
         yield f"        const {kind} v{k} = {text};"
         if statement.out in self.stored:
             row = (
@@ -502,27 +529,6 @@ def _first_gap(taken: Sequence[tuple[int, int, int]], n_bytes: int) -> int:
             break
         start = max(start, high)
     return start
-
-
-def _combine(target: str, source: str, kind: str) -> str:
-    if kind == "sum":
-        return f"    {target} += {source};"
-    sign = "<" if kind == "min" else ">"
-    kept = f"({target} {sign} {source} || {target} != {target})"
-    if not target.startswith("a"):
-        return f"    {target} = {kept} ? {target} : {source};"
-    return f"    {target} = {source} {sign} {target} ? {source} : {target};"
-
-
-def _expression(statement: Map, texts: Sequence[str]) -> str:
-    """Return a map's expression, its operands converted to what it computes in."""
-    operands = []
-    for operand, text, compute in zip(
-        statement.operands, texts, statement.compute, strict=True
-    ):
-        is_other = isinstance(operand, Ref) and operand.value.dtype != compute
-        operands.append(f"(({C_TYPES[compute]}){text})" if is_other else text)
-    return statement.code.format(*operands)
 
 
 def _for_blas(ref: Ref) -> tuple[str, int]:

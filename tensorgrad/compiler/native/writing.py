@@ -30,14 +30,21 @@ __all__ = [
     "BOOL",
     "C_TYPES",
     "F32",
+    "FIRST",
     "Lowered",
     "Unprintable",
     "Writer",
+    "combine",
+    "expression",
     "float_of",
+    "index",
     "literal",
 ]
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+FIRST = {"sum": "0", "max": "-INFINITY", "quiet max": "-INFINITY", "min": "INFINITY"}
+"""What sums and extrema start from."""
+
 BOOL, I32, I64 = np.dtype(bool), np.dtype(np.int32), np.dtype(np.int64)
 C_TYPES = {
     F32: "float",
@@ -246,6 +253,36 @@ def float_of(line: Instruction) -> DType:
     if dtype.kind != "f":
         raise Unprintable(f"{line.op.name} of {dtype.name}")
     return dtype
+
+
+def combine(target: str, source: str, kind: str, *, is_quiet: bool = False) -> str:
+    """Return C that adds a number to a sum, or takes the larger or smaller of two.
+
+    NaN stays, unless it is counted apart (``is_quiet``).
+
+    Examples
+    --------
+    >>> combine("a0", "v1", "sum").strip()
+    'a0 += v1;'
+    """
+    if kind == "sum":
+        return f"    {target} += {source};"
+    sign = "<" if kind == "min" else ">"
+    kept = f"({target} {sign} {source} || {target} != {target})"
+    if not target.startswith("a") and not is_quiet:
+        return f"    {target} = {kept} ? {target} : {source};"
+    return f"    {target} = {source} {sign} {target} ? {source} : {target};"
+
+
+def expression(statement: Map, texts: Sequence[str]) -> str:
+    """Return a map's expression, its operands converted to what it computes in."""
+    operands = []
+    for operand, text, compute in zip(
+        statement.operands, texts, statement.compute, strict=True
+    ):
+        is_other = isinstance(operand, Ref) and operand.value.dtype != compute
+        operands.append(f"(({C_TYPES[compute]}){text})" if is_other else text)
+    return statement.code.format(*operands)
 
 
 def index(*terms: tuple[str, int], offset: int = 0) -> str:
