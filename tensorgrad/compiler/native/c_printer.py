@@ -19,6 +19,7 @@ from tensorgrad.compiler.native.fusion import (
     fuse,
     operands_of,
     row_stride,
+    turned,
 )
 from tensorgrad.compiler.native.lanes import ROWS_AT_ONCE, Lanes, has_short_rows
 from tensorgrad.compiler.native.loops import (
@@ -234,10 +235,27 @@ class _Printer:
                 yield self._product(group.alone)
             elif group.alone is not None:
                 yield self._copy(group.alone)
+            elif group.has_turns:
+                yield self._turning(group)
             else:
                 yield self._loops(group)
 
     # ------------------------------------------------------------------------- loops
+
+    def _turning(self, group: Group) -> str:
+        """Return loops with sines of our own, and the C library's should one be large.
+
+        A call of a function that is not seen keeps a compiler from vectorising a loop;
+        so does a branch. Nothing that the group reads is overwritten by it.
+        """
+        text = self._loops(group)
+        plain = "\n".join(
+            line for line in text.split("\n") if not line.lstrip().startswith("far |=")
+        )
+        for ours, theirs in (("tg_sin", "sin"), ("tg_cos", "cos")):
+            plain = plain.replace(ours, theirs)
+        plain = plain.replace(" reduction(|:far)", "")
+        return f"    {{\n    int far = 0;\n{text}\n    if (far)\n{plain}\n    }}"
 
     def _loops(self, group: Group) -> str:
         n_rows, n_columns = group.n_rows, group.n_columns
@@ -342,7 +360,7 @@ class _Printer:
         if not inner:
             return
         reductions = [m for m in inner if m.level in ("columns", "all")]
-        sums: list[str] = []
+        sums = ["reduction(|:far)"] * any(turned(m.statement) for m in inner)
         for member in reductions:
             yield from self._accumulators(member, sums)
         loads = self._loads(group, inner)
@@ -410,6 +428,8 @@ class _Printer:
             o if isinstance(o, str) else self._row_operand(group, o, row)
             for o in statement.operands
         ]
+        if turned(statement):
+            yield f"    far |= fabs({texts[0]}) > TG_FAR;"
         kind = C_TYPES[statement.out.dtype]
         yield f"    const {kind} r{k} = {expression(statement, texts)};"
         if statement.out in self.stored:
@@ -444,6 +464,8 @@ class _Printer:
             return
         texts = [o if isinstance(o, str) else read(o) for o in statement.operands]
         kind, text = C_TYPES[statement.out.dtype], expression(statement, texts)
+        if turned(statement):
+            yield f"        far |= fabs({texts[0]}) > TG_FAR;"
         yield f"        const {kind} v{k} = {text};"
         if statement.out in self.stored:
             row = (

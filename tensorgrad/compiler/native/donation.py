@@ -73,6 +73,8 @@ def _is_overwritten_in_step(group: Group, old: Value, new: Value) -> bool:
     ]
     if not readers:
         return True
+    if group.has_turns:  # which may have to begin anew
+        return False
     written = next(m for m in group.members if m.statement.out is new)
     return written.level == "entry" and all(
         reader.level == "entry"

@@ -25,7 +25,7 @@ from tensorgrad.compiler.native.loops import (
     on_rows,
 )
 
-__all__ = ["Group", "Member", "fuse", "operands_of", "rows_and_columns"]
+__all__ = ["Group", "Member", "fuse", "operands_of", "rows_and_columns", "turned"]
 
 LOOK_AHEAD = 12
 """Groups that are tried for a statement, the first of those that are early enough."""
@@ -58,11 +58,23 @@ class Group:
         return (row, int(self.n_columns > 1), 0)
 
     @property
+    def has_turns(self) -> bool:
+        """Whether sines are computed in a way that may have to be given up."""
+        return any(turned(member.statement) for member in self.members)
+
+    @property
     def statements(self) -> list[Statement]:
         """All statements of the group."""
         if self.alone is not None:
             return [self.alone]
         return [member.statement for member in self.members]
+
+
+def turned(statement: Statement) -> bool:
+    """Tell whether a statement is a sine or cosine that is not right for large angles."""
+    return isinstance(statement, Map) and statement.code.startswith(
+        ("tg_sin", "tg_cos")
+    )
 
 
 def rows_and_columns(shape: Shape) -> tuple[int, int]:

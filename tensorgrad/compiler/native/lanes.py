@@ -45,7 +45,8 @@ class Numbers(Protocol):
 def has_short_rows(group: Group) -> bool:
     """Tell whether a group's rows are many, short, and looked at as a whole."""
     is_short = SHORTEST <= group.n_columns <= LONGEST and group.n_rows >= FEWEST
-    return is_short and any(m.level == "columns" for m in group.members)
+    is_whole = any(m.level == "columns" for m in group.members)
+    return is_short and is_whole and not group.has_turns
 
 
 class Lanes:

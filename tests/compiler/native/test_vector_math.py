@@ -18,10 +18,16 @@ BOUNDS = {
     "log": 0.9,
     "log1p": 1.3,
     "log1p_unit": 1.4,
+    "sin": 1.0,
+    "cos": 1.0,
 }
 """Ulp of the true value, for double and for single precision."""
 
-EVERYWHERE = [name for name in BOUNDS if name != "log1p_unit"]
+LIMITED = ("log1p_unit", "sin", "cos")
+"""Not for all numbers; who calls them sees to that."""
+
+EVERYWHERE = [name for name in BOUNDS if name not in LIMITED]
+FAR = 1e5
 
 N = 200_000
 NUMPY = {"log1p_unit": "log1p"}
@@ -65,7 +71,11 @@ def points(name, dtype, rng):
     positive = np.concatenate(
         [np.exp(rng.uniform(-last, last, N // 2)), rng.uniform(0.3, 3, N // 2)]
     )
+    turns = np.round(rng.uniform(-FAR, FAR, N // 2) / (np.pi / 2)) * (np.pi / 2)
+    angles = np.concatenate([signed[np.abs(signed) < FAR], turns])
     at = {
+        "sin": angles,
+        "cos": angles,
         "log1p_unit": np.minimum(np.abs(signed), 1.0),
         "log": positive,
         "log1p": np.where(positive > 2, positive, positive - 0.9999),
