@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.agreement import check_agreement
 from benchmarks.contenders import BASELINE
-from benchmarks.contract import Contender, Row, Step
+from benchmarks.contract import Contender, NotOfferedError, Row, Step
 from benchmarks.problem import Problem, at_rest
 from benchmarks.timing import Plan, Timing, time_interleaved
 
@@ -54,6 +54,8 @@ def run_row(
             continue
         try:
             error, step = _checked_step(contender, problem)
+        except NotOfferedError:
+            continue
         except Exception as raised:  # noqa: BLE001 - any package may fail in any way
             last = traceback.extract_tb(raised.__traceback__)[-1]
             failures[contender.name] = (

@@ -11,6 +11,10 @@ import numpy as np
 from benchmarks.problem import Arrays, Problem
 
 
+class NotOfferedError(Exception):
+    """A package has no way of its own to compute what a row asks for."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One contender's training step on one problem.

@@ -1,4 +1,4 @@
-"""What is to be computed: five kinds of problem, as plain data.
+"""What is to be computed: seven kinds of problem, as plain data.
 
 A problem holds arrays and numbers only, so that every contender starts from the
 same values and none can prepare work in it that belongs to the timed step.
@@ -98,7 +98,37 @@ class LogLoss:
     y: Array
 
 
-Problem: TypeAlias = BinaryNet | ClassNet | Chain | WeightedSoftmax | LogLoss
+@dataclass(frozen=True)
+class HessianVector:
+    """The Hessian of a tanh network's mean cross-entropy, times a direction.
+
+    Arrays as in `ClassNet`, two layers; `direction` has the shapes of the parameters.
+    """
+
+    x: Array
+    y: Array
+    params: Arrays
+    direction: Arrays
+
+
+@dataclass(frozen=True)
+class ExampleGradients:
+    """The gradient of each example's cross-entropy: shapes (n, …) of the parameters."""
+
+    x: Array
+    y: Array
+    params: Arrays
+
+
+Problem: TypeAlias = (
+    BinaryNet
+    | ClassNet
+    | Chain
+    | WeightedSoftmax
+    | LogLoss
+    | HessianVector
+    | ExampleGradients
+)
 
 
 def layer_names(depth: int) -> list[str]:
@@ -159,6 +189,30 @@ def make_class_net(
         optimizer=optimizer,
         lr=lr,
     )
+
+
+def make_hessian_vector(
+    rng: np.random.Generator, sizes: Sequence[int], *, n: int, dtype: Any
+) -> HessianVector:
+    """Draw a `HessianVector` of a network of two layers with `n` examples."""
+    net = make_class_net(
+        rng, sizes, n=n, dtype=dtype, hidden="tanh", optimizer="sgd", lr=0.1
+    )
+    direction = {
+        name: rng.standard_normal(p.shape).astype(dtype)
+        for name, p in net.params.items()
+    }
+    return HessianVector(x=net.x, y=net.y, params=net.params, direction=direction)
+
+
+def make_example_gradients(
+    rng: np.random.Generator, sizes: Sequence[int], *, n: int, dtype: Any
+) -> ExampleGradients:
+    """Draw an `ExampleGradients` of a network of two layers with `n` examples."""
+    net = make_class_net(
+        rng, sizes, n=n, dtype=dtype, hidden="tanh", optimizer="sgd", lr=0.1
+    )
+    return ExampleGradients(x=net.x, y=net.y, params=net.params)
 
 
 def make_chain(rng: np.random.Generator, size: int, *, n_ops: int) -> Chain:

@@ -12,6 +12,8 @@ from benchmarks.problem import (
     make_binary_net,
     make_chain,
     make_class_net,
+    make_example_gradients,
+    make_hessian_vector,
     make_log_loss,
     make_softmax,
 )
@@ -69,4 +71,12 @@ ROWS: tuple[Row, ...] = (
     Row("softmax 100000x10 f32", partial(make_softmax, shape=(100_000, 10), dtype=F32)),
     Row("softmax 10000x100 f32", partial(make_softmax, shape=(10_000, 100), dtype=F32)),
     Row("log-loss 1000000 f64", partial(make_log_loss, size=1_000_000, dtype=F64)),
+    Row(
+        "Hessian times vector, 64-128-10 n=1797 f32",
+        partial(make_hessian_vector, sizes=(64, 128, 10), n=1797, dtype=F32),
+    ),
+    Row(
+        "gradient by example, 64-128-10 n=256 f32",
+        partial(make_example_gradients, sizes=(64, 128, 10), n=256, dtype=F32),
+    ),
 )

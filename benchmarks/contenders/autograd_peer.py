@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.contenders import derivatives
 from benchmarks.contract import Contender, Step, nothing_updated
 from benchmarks.problem import (
     ADAM_BETA1,
@@ -53,6 +54,8 @@ def make_step(problem: Problem) -> Step:
             return _softmax(problem)
         case LogLoss():
             return _log_loss(problem)
+        case _:
+            return derivatives.make_step("autograd", problem)
 
 
 def _mean_log_loss(anp: Any, z: Any, y: Array) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.contenders import derivatives
 from benchmarks.contract import Contender, Step, nothing_updated
 from benchmarks.problem import (
     ADAM_BETA1,
@@ -59,6 +60,8 @@ def make_step(problem: Problem) -> Step:
             return _softmax(problem)
         case LogLoss():
             return _log_loss(problem)
+        case _:
+            return derivatives.make_step("jax", problem)
 
 
 def _log_loss_from_logits(z: Any, y: Any) -> Any:

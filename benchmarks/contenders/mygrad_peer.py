@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.contenders import derivatives
 from benchmarks.contract import Contender, Step, nothing_updated
 from benchmarks.problem import (
     ADAM_BETA1,
@@ -51,6 +52,8 @@ def make_step(problem: Problem) -> Step:
             return _softmax(problem)
         case LogLoss():
             return _log_loss(problem)
+        case _:
+            return derivatives.make_step("mygrad", problem)
 
 
 def _leaves(arrays: Arrays) -> dict[str, Any]:

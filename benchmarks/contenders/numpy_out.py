@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from benchmarks.contenders import derivatives
 from benchmarks.contract import Contender, Step, nothing_updated
 from benchmarks.problem import (
     ADAM_BETA1,
@@ -43,6 +44,8 @@ def make_step(problem: Problem) -> Step:
             return _softmax(problem)
         case LogLoss():
             return _log_loss(problem)
+        case _:
+            return derivatives.make_step("numpy out=", problem)
 
 
 def _sigmoid_into(z: Array, a: Array) -> None:

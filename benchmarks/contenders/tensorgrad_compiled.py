@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from benchmarks.contenders import derivatives
 from benchmarks.contract import Contender, Step, nothing_updated
 from benchmarks.problem import (
     CHAIN_PERIOD,
@@ -39,6 +40,8 @@ def make_step(problem: Problem, printer: str) -> Step:
             return _softmax(problem, printer)
         case LogLoss():
             return _log_loss(problem, printer)
+        case _:
+            return derivatives.make_step(f"tensorgrad, {printer}", problem)
 
 
 def _binary_loss(problem: BinaryNet) -> Callable[..., Any]:

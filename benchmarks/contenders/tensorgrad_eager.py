@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from benchmarks.contenders import derivatives
 from benchmarks.contract import Contender, Step, nothing_updated
 from benchmarks.problem import (
     CHAIN_PERIOD,
@@ -37,6 +38,8 @@ def make_step(problem: Problem) -> Step:
             return _softmax(problem)
         case LogLoss():
             return _log_loss(problem)
+        case _:
+            return derivatives.make_step("tensorgrad", problem)
 
 
 def _leaves(arrays: Arrays) -> dict[str, Any]:

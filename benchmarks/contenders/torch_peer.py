@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from benchmarks.contenders import derivatives
 from benchmarks.contract import Contender, Step, nothing_updated
 from benchmarks.problem import (
     ADAM_BETA1,
@@ -47,6 +48,10 @@ def make_step(problem: Problem, *, compiled: bool) -> Step:
             return _softmax(problem, compiled=compiled)
         case LogLoss():
             return _log_loss(problem, compiled=compiled)
+        case _:
+            return derivatives.make_step(
+                "torch compiled" if compiled else "torch", problem
+            )
 
 
 def _leaves(arrays: Arrays) -> dict[str, Any]:
