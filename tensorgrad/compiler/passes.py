@@ -79,7 +79,13 @@ def drop_copies(program: Program) -> Program:
 
     def same_as(line: Instruction) -> Operand:
         # Memory order decides what BLAS and ravel do; a copy keeps it.
-        return line.operands[0] if line.op.name == "copy" else _NOTHING
+        source = line.operands[0] if line.operands else None
+        is_same = line.op.name == "copy" or (
+            line.op.name == "astype"
+            and isinstance(source, Variable)
+            and source.aval == line.results[0].aval
+        )
+        return source if is_same else _NOTHING
 
     return _replaced(program, same_as)
 
@@ -163,8 +169,10 @@ def _is_all(operand: Operand, number: int) -> bool:
     """Tell whether an operand is a number and nothing else."""
     if isinstance(operand, Constant):
         value = operand.value
-        is_number = value.shape == () and value.dtype.kind in "biuf"
-        return is_number and _is_all(value.item(), number)
+        is_there = bool(value.size) and value.dtype.kind in "biuf"
+        return is_there and bool(
+            (value == number).all() and not np.signbit(value).any()
+        )
     if isinstance(operand, Variable) or operand is None:
         return False
     # 0.0 alone: x - (-0.0) makes zero of minus zero.
@@ -225,11 +233,20 @@ def merge_common(program: Program) -> Program:
     """
     names: dict[Any, int] = {v: k for k, v in enumerate(program.inputs)}
     first: dict[Any, Instruction] = {}
+    viewed: set[Operand] = {
+        v
+        for line in program.instructions
+        if not is_fresh(line.op)
+        for v in line.results
+    }
     replaced: dict[Variable, Operand] = {}
     lines = []
     for old in program.instructions:
         line = _with(old, replaced)
         key = canonical_line(line, names)
+        # Both orders give the same bits, and of operands that are no views the same layout.
+        if line.op.name in ("add", "multiply") and viewed.isdisjoint(line.operands):
+            key = (key[0], frozenset(Counter(key[1]).items()), key[2])
         same = first.get(key)
         if same is not None:
             replaced.update(zip(line.results, same.results, strict=True))

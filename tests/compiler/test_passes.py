@@ -121,3 +121,33 @@ def test_pass_can_be_left_out(name):
 
     program = capture(f, X).program
     assert len(simplify(program, leave_out=[name])) > len(simplify(program))
+
+
+def test_products_in_either_order_are_computed_once():
+    program = capture(lambda x, y: np.exp(x) * y + y * np.exp(x), X, X).program
+    assert ops(simplify(program)) == ["exp", "multiply", "add"]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.exp(x) - np.zeros_like(X),
+        lambda x: np.exp(x).astype(float),
+        lambda x: np.exp(x) * np.ones_like(X),
+    ],
+)
+def test_what_changes_nothing_is_left_out(f):
+    assert ops(simplify(capture(f, X).program)) == ["exp"]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.exp(x) + np.zeros_like(X),
+        lambda x: np.exp(x) - np.full_like(X, -0.0),
+        lambda x: np.exp(x).astype(np.float32),
+        lambda x: np.exp(x) * np.ones((2, 1, 1)),
+    ],
+)
+def test_what_changes_a_sign_a_dtype_or_a_shape_stays(f):
+    assert len(simplify(capture(f, X).program)) == 2

@@ -25,6 +25,7 @@ from tensorgrad.compiler.native.lanes import ROWS_AT_ONCE, Lanes, has_short_rows
 from tensorgrad.compiler.native.loops import (
     Copy,
     Map,
+    Nest,
     Product,
     Reduce,
     Ref,
@@ -233,6 +234,8 @@ class _Printer:
         for group in self.fused:
             if isinstance(group.alone, Product):
                 yield self._product(group.alone)
+            elif isinstance(group.alone, Nest):
+                yield self._nest(group.alone)
             elif group.alone is not None:
                 yield self._copy(group.alone)
             elif group.has_turns:
@@ -506,6 +509,31 @@ class _Printer:
         ]
         k, x = self.number(copy.out), self.number(copy.x.value)
         return "\n".join([*lines, f"        p{k}[{target}] = p{x}[{source}];"])
+
+    def _nest(self, nest: Nest) -> str:
+        """Return one loop inside the other for each axis, the last one in vectors."""
+        shape, letters = nest.out.shape, [f"i{k}" for k in range(len(nest.out.shape))]
+        *outer, (last, n_last) = zip(letters, shape, strict=True)
+        lines = [f"    for (long {i} = 0; {i} < {n}; {i}++)" for i, n in outer]
+        texts = []
+        for o in nest.operands:
+            if isinstance(o, str):
+                texts.append(o)
+            else:
+                place = index(*zip(letters, o.strides, strict=True), offset=o.offset)
+                texts.append(f"p{self.number(o.value)}[{place}]")
+        target = index(*zip(letters, natural(shape), strict=True))
+        text = expression(nest, texts).replace("tg_sin", "sin").replace("tg_cos", "cos")
+        return "\n".join(
+            [
+                *lines,
+                "    {",
+                "    #pragma omp simd",
+                f"    for (long {last} = 0; {last} < {n_last}; {last}++)",
+                f"        p{self.number(nest.out)}[{target}] = {text};",
+                "    }",
+            ]
+        )
 
     # ---------------------------------------------------------------------- products
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from tensorgrad.compiler.native.fusion import Group, operands_of
-from tensorgrad.compiler.native.loops import Value, on_rows
+from tensorgrad.compiler.native.loops import Product, Value, on_rows
 from tensorgrad.compiler.native.writing import Lowered
 
 __all__ = ["choose_reuse"]
@@ -63,9 +63,9 @@ def _is_overwritten_in_step(group: Group, old: Value, new: Value) -> bool:
     """Tell whether each entry is read before it is written, in the group that writes."""
     if group.alone is not None:
         # What a product starts from is there already, or copied there first.
-        x, *others = operands_of(group.alone)
-        is_read = any(ref.value is old for ref in (x, *others[:1]))
-        return not is_read
+        read = operands_of(group.alone)
+        read = read[:2] if isinstance(group.alone, Product) else read
+        return all(ref.value is not old for ref in read)
     readers = [
         m
         for m in group.members

@@ -17,6 +17,7 @@ from tensorgrad._typing import Shape
 from tensorgrad.compiler.native.loops import (
     Copy,
     Map,
+    Nest,
     Product,
     Reduce,
     Ref,
@@ -47,7 +48,7 @@ class Group:
     n_rows: int
     n_columns: int
     members: list[Member] = field(default_factory=list)
-    alone: Product | Copy | None = None
+    alone: Product | Copy | Nest | None = None
     # How a value of the group can be read in it: entry or row, and from which phase on.
     values: dict[Value, tuple[str, int]] = field(default_factory=dict)
 
@@ -122,13 +123,15 @@ def operands_of(statement: Statement) -> list[Ref]:
     if isinstance(statement, Copy):
         return [statement.x]
     operands = (
-        statement.operands if isinstance(statement, Map) else (statement.operand,)
+        statement.operands
+        if isinstance(statement, (Map, Nest))
+        else (statement.operand,)
     )
     return [o for o in operands if isinstance(o, Ref)]
 
 
 def _new_group(statement: Statement) -> Group:
-    if isinstance(statement, (Product, Copy)):
+    if isinstance(statement, (Product, Copy, Nest)):
         return Group(1, 1, alone=statement)
     shape = statement.out.shape
     if isinstance(statement, Reduce):
@@ -140,7 +143,7 @@ def _new_group(statement: Statement) -> Group:
 
 
 def _find(groups: list[Group], statement: Statement, first: int) -> int | None:
-    if isinstance(statement, (Product, Copy)):
+    if isinstance(statement, (Product, Copy, Nest)):
         return None
     for at in range(first, min(len(groups), first + LOOK_AHEAD)):
         if groups[at].alone is None and _join(groups[at], statement):

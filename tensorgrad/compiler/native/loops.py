@@ -20,6 +20,7 @@ from tensorgrad._typing import Shape
 __all__ = [
     "Copy",
     "Map",
+    "Nest",
     "Product",
     "Reduce",
     "Ref",
@@ -98,7 +99,17 @@ class Copy:
     x: Ref
 
 
-Statement: TypeAlias = Map | Reduce | Product | Copy
+@dataclass(frozen=True, slots=True, eq=False)
+class Nest:
+    """A `Map` with a loop for each axis: operands whose rows have no one stride."""
+
+    out: Value
+    code: str
+    operands: tuple[Ref | str, ...]
+    compute: tuple[DType, ...]
+
+
+Statement: TypeAlias = Map | Reduce | Product | Copy | Nest
 
 
 def natural(shape: Shape) -> tuple[int, ...]:

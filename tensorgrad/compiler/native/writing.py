@@ -14,6 +14,7 @@ from tensorgrad.compiler.native.loops import (
     Copy,
     DType,
     Map,
+    Nest,
     Reduce,
     Ref,
     Statement,
@@ -126,8 +127,11 @@ class Writer:
         shapes = [o.shape for o in operands if isinstance(o, Ref)]
         shape = np.broadcast_shapes(*shapes)
         dtype = compute if dtype is None else dtype
+        spread = [broadcast(o, shape) for o in operands if isinstance(o, Ref)]
+        kind = Nest if any(map(_is_repeated, spread)) else Map
+        arrays = iter(spread if kind is Nest else map(self.on, spread))
         given = tuple(
-            self.on(broadcast(o, shape)) if isinstance(o, Ref) else literal(o, compute)
+            next(arrays) if isinstance(o, Ref) else literal(o, compute)
             for o in operands
         )
         suffix = "f" if compute == F32 else ""
@@ -135,7 +139,7 @@ class Writer:
         if key not in self.known:
             out = self.value(shape, dtype)
             text = code.replace("$", suffix)
-            self.statements.append(Map(out, text, given, (compute,) * len(given)))
+            self.statements.append(kind(out, text, given, (compute,) * len(given)))
             self.known[key] = whole(out)
         return self.known[key]
 
@@ -274,7 +278,7 @@ def combine(target: str, source: str, kind: str, *, is_quiet: bool = False) -> s
     return f"    {target} = {source} {sign} {target} ? {source} : {target};"
 
 
-def expression(statement: Map, texts: Sequence[str]) -> str:
+def expression(statement: Map | Nest, texts: Sequence[str]) -> str:
     """Return a map's expression, its operands converted to what it computes in."""
     operands = []
     for operand, text, compute in zip(
@@ -283,6 +287,11 @@ def expression(statement: Map, texts: Sequence[str]) -> str:
         is_other = isinstance(operand, Ref) and operand.value.dtype != compute
         operands.append(f"(({C_TYPES[compute]}){text})" if is_other else text)
     return statement.code.format(*operands)
+
+
+def _is_repeated(ref: Ref) -> bool:
+    """Tell whether a reference needs a loop for each axis, and a copy would be larger."""
+    return on_rows(ref) is None and prod(ref.shape) > ref.value.size
 
 
 def index(*terms: tuple[str, int], offset: int = 0) -> str:
