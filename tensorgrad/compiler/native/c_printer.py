@@ -360,8 +360,13 @@ class _Printer:
             if member.level not in INNER:
                 yield from self._row_statement(group, member)
         inner = [m for m in here if m.level in INNER]
-        if not inner:
-            return
+        if inner:
+            yield from self._columns(group, inner, start, stop)
+
+    def _columns(
+        self, group: Group, inner: Sequence[Member], start: str, stop: str
+    ) -> Iterator[str]:
+        """Yield a loop over columns, with what its sums start from and end in."""
         reductions = [m for m in inner if m.level in ("columns", "all")]
         sums = ["reduction(|:far)"] * any(turned(m.statement) for m in inner)
         for member in reductions:
