@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.agreement import check_agreement
 from benchmarks.contenders import BASELINE
 from benchmarks.contract import Contender, NotOfferedError, Row, Step
+from benchmarks.memory import peak_bytes
 from benchmarks.problem import Problem, at_rest
 from benchmarks.timing import Plan, Timing, time_interleaved
 
@@ -25,6 +26,9 @@ class RowResult:
         Name of the row.
     timings
         Figures of the contenders that agree with handwritten NumPy.
+    peaks
+        Bytes that NumPy and Python allocate in one step at most, beyond what is there
+        before it; of packages with memory of their own nothing is seen.
     errors
         Largest relative error of a gradient, of the same contenders.
     failures
@@ -34,6 +38,7 @@ class RowResult:
     name: str
     timings: dict[str, Timing]
     errors: dict[str, float]
+    peaks: dict[str, int] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -65,7 +70,9 @@ def run_row(
             errors[contender.name] = error
             steps[contender.name] = step.run
     timings = time_interleaved(steps, baseline=BASELINE.name, plan=plan)
-    return RowResult(row.name, timings=timings, errors=errors, failures=failures)
+    seen = {c.name for c in contenders if not c.has_own_memory}
+    peaks = {name: peak_bytes(run) for name, run in steps.items() if name in seen}
+    return RowResult(row.name, timings, errors, peaks, failures)
 
 
 def _checked_step(contender: Contender, problem: Problem) -> tuple[float, Step]:

@@ -62,6 +62,8 @@ class Contender:
         packages with a thread pool of their own.
     on_request
         Runs only when the command line asks for it.
+    has_own_memory
+        Its arrays are not NumPy's.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Contender:
     make_step: Callable[[Problem], Step]
     prepare: Callable[[int], None] = no_preparation
     on_request: bool = False
+    has_own_memory: bool = False
 
     def is_installed(self) -> bool:
         """Tell whether the package is there; a bare directory does not count."""

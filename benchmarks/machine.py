@@ -28,7 +28,9 @@ def limited_threads(threads: int) -> Iterator[list[str]]:
 def _pool_text(pool: dict[str, object]) -> str:
     version = pool.get("version") or "unknown version"
     library = f"{pool['internal_api']} {version} in {Path(str(pool['filepath'])).name}"
-    return f"{library}: {pool['num_threads']} thread(s)"
+    kernels = pool.get("architecture")
+    which = f", kernels for {kernels}" if kernels else ""
+    return f"{library}: {pool['num_threads']} thread(s){which}"
 
 
 def describe_machine() -> dict[str, str]:

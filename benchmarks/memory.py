@@ -9,10 +9,13 @@ enough to stop the faults for everybody in the process.
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import importlib.util
 import math
 import platform
+import tracemalloc
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
 MemoryPolicy: TypeAlias = Literal["as-found", "kept", "returned"]
@@ -70,3 +73,24 @@ def count_page_faults() -> float:
         return math.nan
     resource: Any = importlib.import_module("resource")
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+
+
+def peak_bytes(step: Callable[[], object]) -> int:
+    """Return what one step allocates at most, in memory that Python and NumPy know of.
+
+    Examples
+    --------
+    >>> peak_bytes(lambda: bytes(100_000)) > 100_000
+    True
+    """
+    step()
+    gc.collect()
+    tracemalloc.start()
+    step()
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    result = step()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    del result
+    return peak - before

@@ -13,7 +13,7 @@ NAME_WIDTH = 14
 MISSING = "-"
 HEAD = (
     f"  {'':<{NAME_WIDTH}} {'ms a step':>10} {'quartiles':>19} "
-    f"{'ratio':>8} {'quartiles':>15} {'cores':>6} {'faults':>7} {'error':>6}"
+    f"{'ratio':>8} {'quartiles':>15} {'cores':>6} {'faults':>7} {'peak KiB':>9} {'error':>6}"
 )
 
 
@@ -24,21 +24,25 @@ def format_row(result: RowResult) -> str:
         HEAD,
     ]
     for name, timing in result.timings.items():
-        lines.append(_timing_line(name, timing, result.errors.get(name)))
+        error, peak = result.errors.get(name), result.peaks.get(name)
+        lines.append(_timing_line(name, timing, error, peak))
     for name, reason in result.failures.items():
         lines.append(f"  {name:<{NAME_WIDTH}} NOT TIMED: {reason}")
     return "\n".join(lines)
 
 
-def _timing_line(name: str, timing: Timing, error: float | None) -> str:
+def _timing_line(
+    name: str, timing: Timing, error: float | None, peak: int | None
+) -> str:
     seconds, ratio = timing.seconds, timing.ratio
     spread = f"{1e3 * seconds.low:.4g} … {1e3 * seconds.high:.4g}"
     ratio_spread = f"{ratio.low:.2f} … {ratio.high:.2f}"
     shown_error = MISSING if error is None else f"{error:.0e}"
+    shown_peak = MISSING if peak is None else f"{peak / 1024:.0f}"
     return (
         f"  {name:<{NAME_WIDTH}} {1e3 * seconds.median:>10.4g} {spread:>19} "
         f"{ratio.median:>8.3f} {ratio_spread:>15} {timing.cores:>6.2f} "
-        f"{timing.page_faults:>7.0f} {shown_error:>6}"
+        f"{timing.page_faults:>7.0f} {shown_peak:>9} {shown_error:>6}"
     )
 
 

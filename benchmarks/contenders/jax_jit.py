@@ -206,5 +206,9 @@ def _function_step(name: str, value: Any, *arrays: Any) -> Step:
 
 
 CONTENDER = Contender(
-    name="jax jit", package="jax", make_step=make_step, prepare=prepare
+    name="jax jit",
+    package="jax",
+    make_step=make_step,
+    prepare=prepare,
+    has_own_memory=True,
 )

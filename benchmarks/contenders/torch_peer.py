@@ -211,6 +211,7 @@ EAGER = Contender(
     package="torch",
     make_step=partial(make_step, compiled=False),
     prepare=prepare,
+    has_own_memory=True,
 )
 
 COMPILED = Contender(
@@ -218,5 +219,6 @@ COMPILED = Contender(
     package="torch",
     make_step=partial(make_step, compiled=True),
     prepare=prepare,
+    has_own_memory=True,
     on_request=True,
 )

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from tensorgrad._typing import Array, Tree
-from tensorgrad.compiler.buffers import Plan, make_buffers, plan_buffers
+from tensorgrad.compiler.buffers import Plan, is_fresh, make_buffers, plan_buffers
 from tensorgrad.compiler.capture import Captured, capture
 from tensorgrad.compiler.matching import Matcher, make_builder, make_matcher
 from tensorgrad.compiler.native.build import BuildError
@@ -52,6 +52,7 @@ class _Entry:
     functions: tuple[Callable[..., Any], Callable[..., Any] | None] | None
     plan: Plan
     taken: frozenset[int]
+    is_fresh: bool
     free: list[list[Array]]
     reason: str
     native: NativeStep | None
@@ -83,7 +84,10 @@ class _Entry:
             else:
                 found = planned(*values)
         results = found if len(program.outputs) != 1 else (found,)
-        owned = self.captured.owned(results, [*kept, *work])
+        if self.is_fresh:
+            owned = [np.asarray(result) for result in results]
+        else:
+            owned = self.captured.owned(results, [*kept, *work])
         if work:
             self.free.append(work)
         return owned
@@ -178,6 +182,7 @@ class Compiled:
                     functions,
                     plan,
                     frozenset(map(program.inputs.index, plan.taken.values())),
+                    _has_fresh_outputs(program),
                     [],
                     reason,
                     native,
@@ -374,6 +379,16 @@ def _donated(captured: Captured, positions: tuple[int, ...]) -> set[int]:
         for number, place in enumerate(captured.places)
         if f"{paths[place]}.".startswith(wanted)
     }
+
+
+def _has_fresh_outputs(program: Program) -> bool:
+    """Tell whether each result is an array of its own for certain."""
+    fresh = {
+        v for line in program.instructions if is_fresh(line.op) for v in line.results
+    }
+    return fresh.issuperset(program.outputs) and len(set(program.outputs)) == len(
+        program.outputs
+    )
 
 
 def _native(

@@ -41,7 +41,10 @@ def small() -> BinaryNet:
 def test_every_installed_contender_agrees_and_runs(row: Row) -> None:
     result = run_row(row, INSTALLED, plan=SMOKE)
     assert result.failures == {}
-    assert list(result.timings) == [contender.name for contender in INSTALLED]
+    # Not everybody offers every derivative; what is there keeps its order.
+    offered = [c.name for c in INSTALLED if c.name in result.timings]
+    assert list(result.timings) == offered
+    assert {"numpy", "tensorgrad", "compiled NumPy", "compiled C"} <= set(offered)
 
 
 def test_row_names_are_distinct() -> None:

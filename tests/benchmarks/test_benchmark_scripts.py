@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import chain_scaling, digits_vs_sklearn, epoch_memory, first_call
+from benchmarks import (
+    chain_scaling,
+    digits_vs_sklearn,
+    epoch_memory,
+    first_call,
+    jobs,
+    page,
+)
 
 
 def test_a_chain_is_measured_for_each_length(
@@ -59,3 +66,35 @@ def test_the_first_call_is_measured_with_both_caches(
     assert "empty cache: import" in out
     assert "warm cache: import" in out
     assert "loops and products" in out
+
+
+def test_every_contender_does_the_large_epoch(tmp_path: Path) -> None:
+    job = jobs.make_large_epoch(tmp_path, 5000)
+    outcomes = jobs.run_job("small", job, rounds=1)
+    by_hand = outcomes[0].figure
+    assert outcomes[0].contender == "numpy"
+    for outcome in outcomes:
+        # The order of the examples is another one in fit.
+        assert outcome.figure == pytest.approx(by_hand, rel=0.05)
+
+
+def test_every_contender_learns_the_digits() -> None:
+    outcomes = jobs.run_job("digits", jobs.make_digits(), rounds=1)
+    assert {o.contender for o in outcomes} >= {"numpy", "fit", "fit, graph"}
+    assert all(outcome.figure <= jobs.TARGET for outcome in outcomes)
+    assert "| digits | numpy |" in jobs.format_outcomes(outcomes)
+
+
+def test_page_of_the_docs_is_what_the_last_run_gives() -> None:
+    rows, done = (
+        json.loads(file.read_text(encoding="utf-8")) for file in (page.ROWS, page.JOBS)
+    )
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(rows, done)
+
+
+def test_page_names_what_is_slower_than_a_peer() -> None:
+    rows = json.loads(page.ROWS.read_text(encoding="utf-8"))
+    slow = rows["rows"][0]
+    slow["timings"][page.OURS]["ratio"]["median"] = 7.0
+    done = json.loads(page.JOBS.read_text(encoding="utf-8"))
+    assert f"- **{slow['name']}**: compiled C 7.00" in page.page(rows, done)
