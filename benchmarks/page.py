@@ -27,7 +27,10 @@ PICTURE = PAGE.with_suffix(".svg")
 
 OURS = "compiled C"
 NUMPY, OUT = "compiled NumPy", "numpy out="
-PEERS = ("jax jit", "torch", "torch.compile", "autograd", "mygrad")
+PEERS = (
+    *("jax jit", "torch", "torch.compile", "autograd", "mygrad"),
+    *("tinygrad", "numba"),
+)
 ALLOWED = 1.05
 """What the printed NumPy may take, as a multiple of handwritten NumPy with ``out=``."""
 

@@ -9,10 +9,12 @@ from benchmarks.contenders import (
     autograd_peer,
     jax_jit,
     mygrad_peer,
+    numba_peer,
     numpy_out,
     numpy_plain,
     tensorgrad_compiled,
     tensorgrad_eager,
+    tinygrad_peer,
     torch_peer,
 )
 from benchmarks.contract import Contender
@@ -30,4 +32,6 @@ CONTENDERS: tuple[Contender, ...] = (
     torch_peer.COMPILED,
     autograd_peer.CONTENDER,
     mygrad_peer.CONTENDER,
+    tinygrad_peer.CONTENDER,
+    numba_peer.CONTENDER,
 )
