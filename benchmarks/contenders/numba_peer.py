@@ -188,20 +188,17 @@ def _adam_move(p: Array, g: Array, m: Array, v: Array, rate: float, eps: float) 
         flat[i] -= one(rate) * first[i] / (math.sqrt(second[i]) + one(eps))
 
 
-def _class_net(problem: ClassNet) -> Step:
+def _make_sweep(
+    problem: ClassNet, params: list[Array], grads: list[Array]
+) -> Callable[[], float]:
+    """Return the function that computes the loss, and fills the gradients."""
     x, y, depth = problem.x, problem.y, problem.depth
     is_tanh = problem.hidden == "tanh"
-    names = layer_names(depth)
-    params = [problem.params[name].copy() for name in names]
     weights, biases = params[0::2], params[1::2]
     activate, head = _compiled(_activate), _compiled(_head)
-    times_slope, move = _compiled(_times_slope), _compiled(_descend)
-    adam = _compiled(_adam_move)
-    moments = [(np.zeros_like(p), np.zeros_like(p)) for p in params]
+    times_slope = _compiled(_times_slope)
     acts = [x, *(np.empty((len(x), len(b)), x.dtype) for b in biases)]
     deltas = [np.empty_like(a) for a in acts]
-    grads = [np.empty_like(p) for p in params]
-    t = 0
 
     def sweep() -> float:
         for k, (W, b) in enumerate(zip(weights, biases, strict=True)):
@@ -218,6 +215,18 @@ def _class_net(problem: ClassNet) -> Step:
                 delta = deltas[k]
                 times_slope(delta, acts[k], is_tanh)
         return loss
+
+    return sweep
+
+
+def _class_net(problem: ClassNet) -> Step:
+    names = layer_names(problem.depth)
+    params = [problem.params[name].copy() for name in names]
+    move, adam = _compiled(_descend), _compiled(_adam_move)
+    moments = [(np.zeros_like(p), np.zeros_like(p)) for p in params]
+    grads = [np.empty_like(p) for p in params]
+    sweep = _make_sweep(problem, params, grads)
+    t = 0
 
     def run() -> float:
         nonlocal t

@@ -252,12 +252,15 @@ class _Printer:
         so does a branch. Nothing that the group reads is overwritten by it.
         """
         text = self._loops(group)
+        is_single = group.n_rows * group.n_columns == 1
         plain = "\n".join(
             line for line in text.split("\n") if not line.lstrip().startswith("far |=")
         )
         for ours, theirs in (("tg_sin", "sin"), ("tg_cos", "cos")):
             plain = plain.replace(ours, theirs)
         plain = plain.replace(" reduction(|:far)", "")
+        if is_single:  # there is nothing to vectorise
+            return plain
         return f"    {{\n    int far = 0;\n{text}\n    if (far)\n{plain}\n    }}"
 
     def _loops(self, group: Group) -> str:
