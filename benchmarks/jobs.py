@@ -421,6 +421,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     options = parser.parse_args(argv)
+    if importlib.util.find_spec("jax") is not None:
+        importlib.import_module("benchmarks.contenders.jax_jit").prepare(
+            options.threads
+        )
+    if importlib.util.find_spec("torch") is not None:
+        importlib.import_module("torch").set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder, limited_threads(options.threads):
         jobs: dict[str, Digits | LargeEpoch] = {
             f"digits to {TARGET:.0%} test error": make_digits(),

@@ -1,19 +1,22 @@
 """The benchmarks' page in the docs, and its picture, from the figures of a run.
 
-    python -m benchmarks --json benchmarks/last_rows.json
-    python -m benchmarks.jobs --json benchmarks/last_jobs.json
-    python -m benchmarks.page
+    python -m benchmarks.page --run
 
-The last command writes ``docs/reference/benchmarks.md`` and, where matplotlib is installed,
-``docs/reference/benchmarks.svg``. Nothing on the page is written by hand but its remarks.
+runs all rows and all jobs with what is installed, keeps their figures beside this file, and
+writes ``docs/reference/benchmarks.md`` and, where matplotlib is installed,
+``docs/reference/benchmarks.svg``. Without ``--run`` it writes them from the figures that are
+there. Nothing on the page is written by hand but its remarks.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.util
 import json
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -110,10 +113,11 @@ every large product. The figures above were taken with what is said under *BLAS*
 
 ```console
 $ pip install -e '.[bench]'
-$ python -m benchmarks --json benchmarks/last_rows.json
-$ python -m benchmarks.jobs --json benchmarks/last_jobs.json
-$ python -m benchmarks.page
+$ python -m benchmarks.page --run
 ```
+
+`python -m benchmarks` has the rows alone, and `--rows`, `--contenders` and `--threads` to choose
+among them; `python -m benchmarks.jobs` the jobs.
 """
 
 
@@ -245,8 +249,22 @@ def draw(rows: list[dict[str, Any]], target: Path) -> None:
     pyplot.close(figure)
 
 
-def main() -> int:
-    """Write page and picture."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write page and picture, after a run if it is asked for.
+
+    Rows and jobs run in processes of their own: packages that were imported for the ones
+    would decide about memory and threads of the others.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.page", description="Write the benchmarks' page."
+    )
+    parser.add_argument("--run", action="store_true", help="run everything first")
+    if parser.parse_args(argv).run:
+        for words in (
+            ["benchmarks", "--compile", "--json", ROWS],
+            ["benchmarks.jobs", "--json", JOBS],
+        ):
+            subprocess.run([sys.executable, "-m", *map(str, words)], check=True)
     rows, jobs = (json.loads(p.read_text(encoding="utf-8")) for p in (ROWS, JOBS))
     PAGE.write_text(page(rows, jobs), encoding="utf-8")
     print(f"{PAGE}: written")
