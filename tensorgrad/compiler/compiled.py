@@ -71,13 +71,8 @@ class _Entry:
         if planned is None or not all(v.flags.c_contiguous for v in values):
             found = plain(*values)
         else:
-            # What cannot be given up is copied, and the copy is.
-            constants = [constant.value for constant in program.constants]
-            owners = owners_of([*values, *constants]) if self.taken else {}
-            for k in self.taken:
-                if not is_free(values[k], owners):
-                    values[k] = values[k].copy()
-            kept = [v for k, v in enumerate(values) if k not in self.taken]
+            if self.taken:
+                kept = self._give_up(values)
             if self.plan.buffers:
                 work = self._buffers()
                 found = planned(*values, work)
@@ -91,6 +86,15 @@ class _Entry:
         if work:
             self.free.append(work)
         return owned
+
+    def _give_up(self, values: list[Any]) -> list[Any]:
+        """Copy the arrays that may not be overwritten; return those that will not be."""
+        constants = [constant.value for constant in self.captured.program.constants]
+        owners = owners_of([*values, *constants])
+        for k in self.taken:
+            if not is_free(values[k], owners):
+                values[k] = values[k].copy()
+        return [v for k, v in enumerate(values) if k not in self.taken]
 
     def _buffers(self) -> list[Array]:
         # Memory for one run at a time: another thread takes, or makes, its own.
