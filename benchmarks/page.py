@@ -21,10 +21,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.lines import told
+
 __all__ = ["main", "page"]
 
 HERE = Path(__file__).parent
 ROWS, JOBS = HERE / "last_rows.json", HERE / "last_jobs.json"
+LINES = HERE / "last_lines.json"
 PAGE = HERE.parent / "docs" / "reference" / "benchmarks.md"
 PICTURE = PAGE.with_suffix(".svg")
 
@@ -36,6 +39,9 @@ PEERS = (
 )
 ALLOWED = 1.05
 """What the printed NumPy may take, as a multiple of handwritten NumPy with ``out=``."""
+
+N_LINES = 5
+"""Lines of a printed step that the page shows where its target is missed."""
 
 TIE = 1.03
 """Times closer than this are the same on a machine that others use, too."""
@@ -56,11 +62,17 @@ NUMPY_REMARKS = {
     "log-loss 1000000 f64": "log1p(exp(-|z|)) and the sigmoid both take an exponential; "
     "by hand it is the logarithm of the sigmoid, which is infinite for large z.",
     "softmax 10000x100 f32": "The maximum is checked for infinities first.",
+    "64-128-10 tanh/softmax n=1797 f64": "Two thirds are BLAS and a tenth is tanh, the same "
+    "for both; the loss from the logits takes logarithms that by hand are those of a2.",
+    "784-512-256-128-10 relu batch 128 sgd f32": "Nine tenths are BLAS, the same for both; "
+    "the rest is the rectifier's slope, chosen bit by bit as above.",
 }
 
 
-def page(rows: dict[str, Any], jobs: dict[str, Any]) -> str:
-    """Return the page for the documents that the two commands have written."""
+def page(
+    rows: dict[str, Any], jobs: dict[str, Any], profiles: list[dict[str, Any]]
+) -> str:
+    """Return the page for the documents that the three commands have written."""
     machine = ", ".join(f"{k} {v}" for k, v in rows["machine"].items())
     versions = ", ".join(f"{k} {v}" for k, v in rows["versions"].items())
     pools = "; ".join(rows["pools"])
@@ -84,6 +96,8 @@ of {plan["rounds"]} rounds.
 ![Ratios by workload and contender](benchmarks.svg)
 
 {_shortfalls(rows["rows"])}
+
+{_profiles(rows["rows"], profiles)}
 
 ## Spread and memory
 
@@ -164,12 +178,10 @@ def _shortfalls(rows: list[dict[str, Any]]) -> str:
     told = "\n".join(lines) or "- None: it is level with the best of them, or ahead."
     numpy_lines = []
     for row in rows:
-        printed, by_hand = _ratio(row, NUMPY), _ratio(row, OUT)
-        if printed is not None and by_hand is not None and printed > ALLOWED * by_hand:
+        if _is_short(row):
+            ratio = (_ratio(row, NUMPY) or 0.0) / (_ratio(row, OUT) or 1.0)
             why = NUMPY_REMARKS.get(row["name"], "")
-            numpy_lines.append(
-                f"- **{row['name']}**: {printed / by_hand:.2f} times. {why}"
-            )
+            numpy_lines.append(f"- **{row['name']}**: {ratio:.2f} times. {why}")
     numpy = "\n".join(numpy_lines) or "- None."
     return f"""\
 ## Where a target is missed
@@ -182,6 +194,27 @@ The printed NumPy should take at most {ALLOWED} times as long as handwritten Num
 It takes longer on
 
 {numpy}"""
+
+
+def _profiles(rows: list[dict[str, Any]], profiles: list[dict[str, Any]]) -> str:
+    """Return the dearest lines of the printed NumPy that misses its target."""
+    short = {row["name"] for row in rows if _is_short(row)}
+    shown = [line for p in profiles if p["name"] in short for line in told(p, N_LINES)]
+    text = "\n".join(shown)
+    return f"""\
+### Where the time of these printed steps goes
+
+The {N_LINES} dearest lines of each, with a clock between the lines (`python -m benchmarks.lines`
+measures all of them).
+
+```text
+{text}
+```"""
+
+
+def _is_short(row: dict[str, Any]) -> bool:
+    printed, by_hand = _ratio(row, NUMPY), _ratio(row, OUT)
+    return printed is not None and by_hand is not None and printed > ALLOWED * by_hand
 
 
 def _spread(rows: list[dict[str, Any]]) -> str:
@@ -263,10 +296,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for words in (
             ["benchmarks", "--compile", "--json", ROWS],
             ["benchmarks.jobs", "--json", JOBS],
+            ["benchmarks.lines", "--json", LINES],
         ):
             subprocess.run([sys.executable, "-m", *map(str, words)], check=True)
-    rows, jobs = (json.loads(p.read_text(encoding="utf-8")) for p in (ROWS, JOBS))
-    PAGE.write_text(page(rows, jobs), encoding="utf-8")
+    rows, jobs, profiles = (
+        json.loads(p.read_text(encoding="utf-8")) for p in (ROWS, JOBS, LINES)
+    )
+    PAGE.write_text(page(rows, jobs, profiles), encoding="utf-8")
     print(f"{PAGE}: written")
     if importlib.util.find_spec("matplotlib") is None:
         print("no matplotlib: the picture is as it was (pip install -e '.[bench]')")

@@ -13,6 +13,7 @@ from benchmarks import (
     epoch_memory,
     first_call,
     jobs,
+    lines,
     page,
 )
 
@@ -86,10 +87,11 @@ def test_every_contender_learns_the_digits() -> None:
 
 
 def test_page_of_the_docs_is_what_the_last_run_gives() -> None:
-    rows, done = (
-        json.loads(file.read_text(encoding="utf-8")) for file in (page.ROWS, page.JOBS)
+    figures = (
+        json.loads(file.read_text(encoding="utf-8"))
+        for file in (page.ROWS, page.JOBS, page.LINES)
     )
-    assert page.PAGE.read_text(encoding="utf-8") == page.page(rows, done)
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(*figures)
 
 
 def test_page_names_what_is_slower_than_a_peer() -> None:
@@ -97,4 +99,14 @@ def test_page_names_what_is_slower_than_a_peer() -> None:
     slow = rows["rows"][0]
     slow["timings"][page.OURS]["ratio"]["median"] = 7.0
     done = json.loads(page.JOBS.read_text(encoding="utf-8"))
-    assert f"- **{slow['name']}**: compiled C 7" in page.page(rows, done)
+    assert f"- **{slow['name']}**: compiled C 7" in page.page(rows, done, [])
+
+
+def test_the_lines_of_a_printed_step_share_its_time(tmp_path: Path) -> None:
+    file = tmp_path / "lines.json"
+    asked = ["--rows", "2-4-1", "--seconds", "0.01", "--json", str(file)]
+    assert lines.main(asked) == 0
+    (found,) = json.loads(file.read_text())
+    dearest = [one["us"] for one in found["lines"]]
+    assert 0 < sum(dearest) <= found["us"] * (1 + 1e-9)
+    assert dearest == sorted(dearest, reverse=True)
