@@ -1,0 +1,85 @@
+"""Factors as what they are made of: n examples, m features, widths, constants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+__all__ = ["expressions", "is_known"]
+
+# A constant alone is as likely as a size alone, both together are less so.
+CONSTANTS = {(1, 1): 0, (2, 1): 1, (1, 2): 1, (4, 1): 3, (1, 4): 3, (3, 1): 4, (1, 3): 4}
+CLOSE = 1e-7
+
+
+def expressions(factor: float, sizes: Mapping[str, float]) -> list[str]:
+    """Return the simplest ways to write a factor as a product of sizes and constants.
+
+    Parameters
+    ----------
+    factor : float
+        Handwritten ÷ true.
+    sizes : dict
+        From name to value: n examples, m features, widths s1, s2 …, λ, keep rates.
+
+    Returns
+    -------
+    list of str
+        Those that are equally simple, "" for none: a size that has the value of another one
+        cannot be told from it.
+
+    Examples
+    --------
+    >>> expressions(7.0, {"n": 7, "m": 4}), expressions(-1.75, {"n": 7, "m": 4})
+    (['n'], ['-n/m'])
+    >>> expressions(0.123, {"n": 7, "m": 4})
+    []
+    """
+    best, found = 99, []
+    for text, value, weight in _written(sizes):
+        for sign in ("", "-"):
+            signed = -value if sign else value
+            if abs(signed - factor) <= CLOSE * abs(factor) and weight <= best:
+                found = found if weight == best else []
+                best = weight
+                found.append(f"{sign}{text}")
+    return list(dict.fromkeys(found))
+
+
+def is_known(factor: float, sizes: Mapping[str, float]) -> bool:
+    """Tell whether a factor is zero, or a product of sizes and constants."""
+    return abs(factor) < CLOSE or bool(expressions(factor, sizes))
+
+
+def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, int]]:
+    """Yield texts, values and how long-winded they are."""
+    known = {name: value for name, value in sizes.items() if value and value != 1}
+    plain = {name: 2 if name in "nm" else 3 for name in known}
+    ratios: list[tuple[tuple[str, ...], tuple[str, ...], int]] = [((), (), 0)]
+    for top, weight in plain.items():
+        ratios += [((top,), (), weight), ((), (top,), weight)]
+        ratios += [
+            ((top,), (low,), 4 if {top, low} == {"n", "m"} else 5)
+            for low in plain
+            if low != top
+        ]
+    if "n" in known:
+        ratios += [(("n", "n"), (), 4), ((), ("n", "n"), 4)]
+    for (constant, extra), (above, below, weight) in product(CONSTANTS.items(), ratios):
+        over, under = constant
+        value = over / under
+        for name in above:
+            value *= known[name]
+        for name in below:
+            value /= known[name]
+        tops = [str(over)] * (over != 1) + list(above)
+        downs = [str(under)] * (under != 1) + list(below)
+        yield _fraction(tops, downs), value, weight + extra
+
+
+def _fraction(above: list[str], below: list[str]) -> str:
+    top = "*".join(above) or "1"
+    if not below:
+        return top
+    bottom = "*".join(below)
+    return f"{top}/({bottom})" if len(below) > 1 else f"{top}/{bottom}"
