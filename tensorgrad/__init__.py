@@ -32,6 +32,7 @@ __version__ = "0.1.0.dev0"
 
 # Imported at first use: a function of NumPy arrays needs neither layers nor training.
 _LAZY = {
+    "audit": "tensorgrad.auditor",
     "compile": "tensorgrad.compiler",
     "data": "tensorgrad.data",
     "derivations": "tensorgrad.derivations",

@@ -73,9 +73,7 @@ class Anatomy:
 
     def layer_of(self, leaf: str) -> int:
         """Return the number of the layer that a parameter belongs to, 0 for none."""
-        return next(
-            (x.number for x in self.layers if leaf in (x.weight, x.bias)), 0
-        )
+        return next((x.number for x in self.layers if leaf in (x.weight, x.bias)), 0)
 
     def operand(self, site: Site, k: int | None = None) -> int:
         """Return the value at a site, or another operand of its step."""
@@ -215,7 +213,8 @@ def _is_mask(parts: Anatomy, step: Step, k: int) -> bool:
     if value.ndim == 0 or value.dtype.kind not in "fb":
         return False
     kinds = np.unique(value)
-    return len(kinds) <= 2 and (kinds >= 0).all() and bool((kinds == 0).any() or len(kinds) == 1)
+    has_two = len(kinds) == 1 or (len(kinds) == 2 and kinds[0] == 0)
+    return bool(has_two and kinds[0] >= 0)
 
 
 def _follows_mask(parts: Anatomy, step: Step, k: int) -> bool:
@@ -225,13 +224,17 @@ def _follows_mask(parts: Anatomy, step: Step, k: int) -> bool:
     makers = [s for s in parts.found.steps if step.operands[k] in s.results]
     return any(
         s.op.name == "multiply"
-        and any(_is_mask(parts, s, j) for j in range(2) if s.operands[j] in parts.found.on_params)
+        and any(
+            _is_mask(parts, s, j)
+            for j in range(2)
+            if s.operands[j] in parts.found.on_params
+        )
         for s in makers
     )
 
 
 def _sizes(parts: Anatomy) -> dict[str, int]:
-    """Return n (examples), m (features) and the widths s1, s2 …"""
+    """Return the sizes by name: n examples, m features, widths s1, s2 and so on."""
     found = parts.found
     sizes: dict[str, int] = {}
     for layer in parts.layers:
@@ -240,7 +243,9 @@ def _sizes(parts: Anatomy) -> dict[str, int]:
         kinds = set(found.shape(weight))
         if layer.number == 1 and len(given) == 2:
             # The axis that the product keeps is that of the examples.
-            step = next(s for s in found.steps if layer.given in s.operands and s.op.is_matmul)
+            step = next(
+                s for s in found.steps if layer.given in s.operands and s.op.is_matmul
+            )
             is_left = step.operands[0] == layer.given
             sizes["n"] = given[0] if is_left else given[1]
             sizes["m"] = given[1] if is_left else given[0]

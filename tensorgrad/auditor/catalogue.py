@@ -35,9 +35,7 @@ class Context:
         """Return a value of the record."""
         return self.parts.found.values[number]
 
-    def share(
-        self, place: Place, g: Any, values: Any = None, out: Any = None
-    ) -> Array:
+    def share(self, place: Place, g: Any, values: Any = None, out: Any = None) -> Array:
         """Apply the true rule at a place, to other values if there are any."""
         step = self.parts.step(place)
         found = share(self.parts.found, step, place.site[1], g, values, out)
@@ -47,7 +45,9 @@ class Context:
     def fitted(self, place: Place, g: Any) -> Array:
         """Return a cotangent summed to the shape of the operand at a place."""
         like = self.value(self.parts.operand(place.site))
-        return np.asarray(fit(np.asarray(g), Aval(np.shape(like), np.result_type(like))))
+        return np.asarray(
+            fit(np.asarray(g), Aval(np.shape(like), np.result_type(like)))
+        )
 
     def alike(self, number: int) -> list[int]:
         """Return the other values with the shape of one, those that a hand could name."""
@@ -192,7 +192,10 @@ def _missing(context: Context, place: Place) -> Iterator[Mistake]:
 
 
 @_entry(
-    "derivative twice", ACTIVATION, ("activation",), "The derivative is multiplied twice."
+    "derivative twice",
+    ACTIVATION,
+    ("activation",),
+    "The derivative is multiplied twice.",
 )
 def _twice(context: Context, place: Place) -> Iterator[Mistake]:
     name = context.parts.step(place).op.name
@@ -217,7 +220,7 @@ def _elsewhere(context: Context, place: Place) -> Iterator[Mistake]:
     step = context.parts.step(place)
     operand, out = step.operands[0], step.results[0]
     own = {operand, out}
-    for k in context.alike(-1 if operand is None else operand):
+    for k in context.alike(operand):
         value = context.value(k)
         here = k in own
         near = "its own output" if here else context.name(k)
@@ -279,7 +282,9 @@ def _others(context: Context, place: Place) -> Iterator[Mistake]:
             with np.errstate(all="ignore"):
                 slope = by[name](value)
             text = f"the derivative of {name} is used where the activation is {step.op.name}"
+            cost = 1.0 if name in used else 1.15
             if name == "relu" and step.op.name == "leaky_relu":
+                cost = 0.97
                 text = "the slope of the leaky side is ignored, as for relu"
             yield Mistake(
                 f"{name} in {form}",
@@ -287,7 +292,7 @@ def _others(context: Context, place: Place) -> Iterator[Mistake]:
                 lambda g, slope=slope: context.fitted(place, g * slope),  # type: ignore[misc]
                 text,
                 _own_slope(context, place),
-                (1.0 if name in used else 1.15) + 0.01 * (form == "a"),
+                cost + 0.01 * (form == "a"),
             )
     if step.op.name == "leaky_relu":
         for slope in (0.1, 0.2, 0.3, -0.01, 1e-3):
@@ -368,8 +373,8 @@ def _output(context: Context, place: Place) -> Iterator[Mistake]:
     with np.errstate(all="ignore"):
         plain = -y / a if is_softmax else (a - y) / (a * (1 - a))
     found: list[tuple[str, str, str, Array, float]] = [
-        ("extra slope", OUTPUT, "is multiplied by a (1 - a), which has cancelled under this "
-         "loss: it is that of squared errors", (a - y) * a * (1 - a), 1.0),
+        ("extra slope", OUTPUT, ("is multiplied by a (1 - a), which has cancelled under this "
+         "loss: it is that of squared errors"), (a - y) * a * (1 - a), 1.0),
         ("squares", OUTPUT, "is that of squared errors with a sigmoid, 2 (a - y) a (1 - a)",
          2 * (a - y) * a * (1 - a), 1.0),
         ("slope missing", OUTPUT, "is ∂J/∂a: the derivative of the head is missing", plain, 1.0),
@@ -391,7 +396,13 @@ def _output(context: Context, place: Place) -> Iterator[Mistake]:
             )  # fmt: skip
     if is_softmax:
         found += [
-            (f"softmax {key}", JACOBIAN, f"comes by a Jacobian of softmax that {text}", d, 0.95)
+            (
+                f"softmax {key}",
+                JACOBIAN,
+                f"comes by a Jacobian of softmax that {text}",
+                d,
+                0.95,
+            )
             for key, text, d in _jacobians(a, plain, axis)
             if key != "negative"
         ]
@@ -422,7 +433,11 @@ def _transposed(context: Context, place: Place) -> Iterator[Mistake]:
     shape = parts.found.shape(number)
     other = step.operands[1 - k]
     matrix = np.asarray(context.value(other))
-    if place.role == "signal" and matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1]:
+    if (
+        place.role == "signal"
+        and matrix.ndim == 2
+        and matrix.shape[0] == matrix.shape[1]
+    ):
         values = [context.value(o) for o in step.operands]
         values[1 - k] = matrix.T
         name = parts.pure.get(other, "the weight")
@@ -498,7 +513,9 @@ def _other_adjoint(context: Context, place: Place) -> Iterator[Mistake]:
         name = parts.names.get(number, "another value")
         is_a = name.startswith(f"a{place.layer}")
         yield Mistake(
-            "before derivative" if is_a and "dropout" in name else f"adjoint {'a' if is_a else number}",
+            "before derivative"
+            if is_a and "dropout" in name
+            else f"adjoint {'a' if is_a else number}",
             "operand",
             lambda g, adjoint=adjoint: context.share(place, adjoint),  # type: ignore[misc]
             f"the adjoint of {name} stands where delta{place.layer} belongs",
@@ -547,9 +564,7 @@ def _reduced(context: Context, place: Place) -> Iterator[Mistake]:
         yield Mistake(
             "summed over nodes",
             "reduction",
-            lambda g: _resized(
-                g.sum(axis=own), parts.found.shape(step.operands[k])
-            ),
+            lambda g: _resized(g.sum(axis=own), parts.found.shape(step.operands[k])),
             "the sum runs over the nodes instead of the examples",
             f"delta{l}.sum(axis={axis})",
         )

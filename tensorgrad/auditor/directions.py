@@ -101,7 +101,9 @@ def directions(context: Context, hand: Mapping[str, Array]) -> Iterator[Directio
         if 1 < len(above) < len(group):
             yield _factor(context, above, numbers)
     signals = by_role.get("signal", [])
-    for group_ in [(p,) for p in signals] + ([tuple(signals)] if len(signals) > 1 else []):
+    for group_ in [(p,) for p in signals] + (
+        [tuple(signals)] if len(signals) > 1 else []
+    ):
         updated = _updated(context, group_, hand)
         if updated is not None:
             yield updated
@@ -175,7 +177,11 @@ def _subject(context: Context, place: Place) -> str:
 
 # size: one table of words, from number to meaning.
 def _told(
-    context: Context, place: Place, subject: str, factor: float, sizes: Mapping[str, float]
+    context: Context,
+    place: Place,
+    subject: str,
+    factor: float,
+    sizes: Mapping[str, float],
 ) -> Told:
     is_penalty = place.role in ("penalty", "decay")
     written = tuple(expressions(factor, sizes))
@@ -187,7 +193,12 @@ def _told(
     if abs(factor + 1) < ZERO:
         text = f"{subject} {verb} {'subtracted' if is_penalty else 'negated'}"
         return Told(
-            "penalty" if is_penalty else "sign", text, _formula(place), 0.9, -1.0, ("-1",)
+            "penalty" if is_penalty else "sign",
+            text,
+            _formula(place),
+            0.9,
+            -1.0,
+            ("-1",),
         )
     family = "penalty" if is_penalty else "scale"
     if place.role in ("mask", "keep"):
@@ -332,9 +343,13 @@ def _addition(
         what = "a penalty" if key == "penalty" else "the sign of the parameter (L1)"
         text = f"{what} is added to the gradient of {listed}, {step:.6g} times"
         if abs(factor - 1) < ZERO and key == "penalty":
-            text = f"{listed} {'is' if len(names) == 1 else 'are'} penalised like weights"
+            text = (
+                f"{listed} {'is' if len(names) == 1 else 'are'} penalised like weights"
+            )
         if offset:
-            text = f"the penalty of {listed} is on absolute values (L1) instead of squares"
+            text = (
+                f"the penalty of {listed} is on absolute values (L1) instead of squares"
+            )
         cost = 1.0 if written else 1.35
         fix = f"no term for {listed}: the penalty is on weights alone"
         if offset:

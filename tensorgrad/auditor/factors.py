@@ -7,8 +7,20 @@ from itertools import product
 
 __all__ = ["expressions", "is_known"]
 
-# A constant alone is as likely as a size alone, both together are less so.
-CONSTANTS = {(1, 1): 0, (2, 1): 1, (1, 2): 1, (4, 1): 3, (1, 4): 3, (3, 1): 4, (1, 3): 4}
+# How long-winded a factor is: doubling is likelier than a width that is 2, a forgotten
+# number of examples likelier than a factor of 3.
+CONSTANTS = {
+    (1, 1): 0.0,
+    (2, 1): 1.0,
+    (1, 2): 1.0,
+    (3, 1): 2.0,
+    (1, 3): 2.0,
+    (4, 1): 2.0,
+    (1, 4): 2.0,
+    (10, 1): 2.0,
+    (1, 10): 2.0,
+}
+BATCH, WIDTH = 1.5, 3.0
 CLOSE = 1e-7
 
 
@@ -35,7 +47,8 @@ def expressions(factor: float, sizes: Mapping[str, float]) -> list[str]:
     >>> expressions(0.123, {"n": 7, "m": 4})
     []
     """
-    best, found = 99, []
+    best = 99.0
+    found: list[str] = []
     for text, value, weight in _written(sizes):
         for sign in ("", "-"):
             signed = -value if sign else value
@@ -51,20 +64,18 @@ def is_known(factor: float, sizes: Mapping[str, float]) -> bool:
     return abs(factor) < CLOSE or bool(expressions(factor, sizes))
 
 
-def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, int]]:
+def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
     """Yield texts, values and how long-winded they are."""
     known = {name: value for name, value in sizes.items() if value and value != 1}
-    plain = {name: 2 if name in "nm" else 3 for name in known}
-    ratios: list[tuple[tuple[str, ...], tuple[str, ...], int]] = [((), (), 0)]
+    plain = {name: BATCH if name in "nm" else WIDTH for name in known}
+    ratios: list[tuple[tuple[str, ...], tuple[str, ...], float]] = [((), (), 0.0)]
     for top, weight in plain.items():
         ratios += [((top,), (), weight), ((), (top,), weight)]
         ratios += [
-            ((top,), (low,), 4 if {top, low} == {"n", "m"} else 5)
-            for low in plain
-            if low != top
+            ((top,), (low,), weight + plain[low] - 0.5) for low in plain if low != top
         ]
     if "n" in known:
-        ratios += [(("n", "n"), (), 4), ((), ("n", "n"), 4)]
+        ratios += [(("n", "n"), (), 2.5), ((), ("n", "n"), 2.5)]
     for (constant, extra), (above, below, weight) in product(CONSTANTS.items(), ratios):
         over, under = constant
         value = over / under

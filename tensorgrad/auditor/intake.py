@@ -59,7 +59,7 @@ def call(
     try:
         with np.errstate(all="ignore"):
             found = handwritten(params, *given)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer
         return Answer(error=f"it raises {type(error).__name__}: {error}")
     answer = _sorted(found, structure, shapes)
     paths = list(structure.paths())
@@ -91,7 +91,9 @@ def _sorted(
         leaves, came = flatten(found)
         paths = list(came.paths())
     except TensorgradError as error:
-        answer.error = f"it returns {type(found).__name__}, which holds no arrays: {error}"
+        answer.error = (
+            f"it returns {type(found).__name__}, which holds no arrays: {error}"
+        )
         return answer
     entries = dict(zip(paths, leaves, strict=True))
     names = [p for p in structure.paths() if p in shapes]
@@ -128,10 +130,17 @@ def _sorted(
 
 
 def _spellings(name: str) -> list[str]:
-    """Return how the gradient of a parameter may be called."""
+    """Return how the gradient of a parameter may be called, as dw.1, dW1 or grads.w.1."""
     head, _, tail = name.rpartition(".")
-    inner = [name, f"d{name}", f"{head}.d{tail}" if head else f"d{tail}"]
-    return inner + [f"grads.{n}" for n in inner] + [f"gradients.{n}" for n in inner]
+    # Numbered parameters are often flat: dW1 for w.1.
+    forms = [(f"{head}.", tail), (head, tail)] if head else [("", tail)]
+    inner = [name]
+    for first, last in forms:
+        inner += [f"{first}d{last}", f"d{first}{last}", f"{first}{last}"]
+        if first:
+            inner += [f"d{first.upper()}{last}", f"{first.upper()}{last}"]
+    found = dict.fromkeys(inner)
+    return [f"{front}{n}" for front in ("", "grads.", "gradients.") for n in found]
 
 
 def _take(answer: Answer, name: str, value: Any, shape: tuple[int, ...]) -> None:
@@ -209,7 +218,8 @@ def behaviour(
             name in back.gradients
             and name in moved.gradients
             and not _is_large(
-                grown[name] - (back.gradients[name] - moved.gradients[name]), grown[name]
+                grown[name] - (back.gradients[name] - moved.gradients[name]),
+                grown[name],
             )
             for name in names
         )

@@ -109,7 +109,11 @@ def kinks(parts: Anatomy, true: Truth) -> Kinks:
     texts, sites = [], {}
     for place in parts.places:
         step = parts.step(place)
-        if place.role == "cost" or step.op.kink is None or place.site not in true.shares:
+        if (
+            place.role == "cost"
+            or step.op.kink is None
+            or place.site not in true.shares
+        ):
             continue
         values = [found.values[o] for o in step.operands]
         distance = kink_distance(step.op, values, step.static)
@@ -155,7 +159,11 @@ def saturated(parts: Anatomy) -> Saturated:
     texts = []
     for place in parts.places:
         step = parts.step(place)
-        if place.role != "activation" or step.op.name not in ("sigmoid", "tanh", "softmax"):
+        if place.role != "activation" or step.op.name not in (
+            "sigmoid",
+            "tanh",
+            "softmax",
+        ):
             continue
         out = np.asarray(parts.found.values[step.results[0]])
         ends = (-1.0, 1.0) if step.op.name == "tanh" else (0.0, 1.0)

@@ -164,7 +164,11 @@ class AuditReport:
 
     def to_html(self) -> str:
         """Return the report as a fragment of HTML; notebooks show it."""
-        color = {"confirmed": "#1a7f37", "refuted": "#cf222e", "inconclusive": "#9a6700"}
+        color = {
+            "confirmed": "#1a7f37",
+            "refuted": "#cf222e",
+            "inconclusive": "#9a6700",
+        }
         esc = html.escape
         rows = "".join(
             f"<tr><td><code>{esc(name)}</code></td>"
@@ -180,10 +184,14 @@ class AuditReport:
         )
         spots = "".join(f"<li>{esc(spot)}</li>" for spot in self.blind_spots)
         parts = [
-            f'<p style="color:{color[self.verdict]}"><strong>{self.verdict}</strong>: '
-            f"{esc(_summary(self))}</p>",
-            "<table><thead><tr><th>tensor</th><th>verdict</th><th>error</th><th></th></tr>"
-            f"</thead><tbody>{rows}</tbody></table>",
+            (
+                f'<p style="color:{color[self.verdict]}"><strong>{self.verdict}</strong>: '
+                f"{esc(_summary(self))}</p>"
+            ),
+            (
+                "<table><thead><tr><th>tensor</th><th>verdict</th><th>error</th><th></th></tr>"
+                f"</thead><tbody>{rows}</tbody></table>"
+            ),
             f"<ol>{findings}</ol>" if findings else "",
             f"<p>What this point cannot tell:</p><ul>{spots}</ul>" if spots else "",
             f"<p><small>Reference: {esc(self.reference)}</small></p>",

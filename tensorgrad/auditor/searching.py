@@ -191,16 +191,17 @@ def _of_catalogue(problem: Problem, ground: Candidate) -> Iterator[Candidate]:
             if 1 < len(below) < len(members):
                 yield from _tried(problem, ground, below)
     # A mask and its scale go together.
-    masks, keeps = groups.get(("mask", "mask missing"), []), groups.get(
-        ("keep", "scale missing"), []
+    masks, keeps = (
+        groups.get(("mask", "mask missing"), []),
+        groups.get(("keep", "scale missing"), []),
     )
     both = [
         [m for m in (*masks, *keeps) if m[0].layer == layer]
         for layer in sorted({m[0].layer for m in masks} & {k[0].layer for k in keeps})
     ]
-    for pair in (*both, [m for pair in both for m in pair]):
-        if pair:
-            yield from _tried(problem, ground, pair, "dropout missing")
+    for members in (*both, [m for pair in both for m in pair]):
+        if members:
+            yield from _tried(problem, ground, members, "dropout missing")
 
 
 def _tried(
@@ -245,7 +246,11 @@ def _candidate(
     for name, term in added.items():
         sums[name] = sums[name] + term if name in sums else term
     context = problem.context
-    moved = dict(changed(context.parts.found, context.true, changes)) if new or changes else {}
+    moved = (
+        dict(changed(context.parts.found, context.true, changes))
+        if new or changes
+        else {}
+    )
     for name, term in sums.items():
         moved[name] = moved[name] + term if name in moved else term
     matched = problem.matches(moved)
@@ -334,7 +339,9 @@ def _added(
             continue
         step = float((gap * term).sum()) / size
         off = float(np.linalg.norm(gap - step * term))
-        if off <= problem.tolerance[name] + 1e-8 * float(np.linalg.norm(problem.hand[name])):
+        if off <= problem.tolerance[name] + 1e-8 * float(
+            np.linalg.norm(problem.hand[name])
+        ):
             factors.append(step)
     for factor in _distinct(factors):
         told = addition.tell(factor, problem.sizes)
@@ -355,5 +362,3 @@ def _added(
             for name, term in addition.terms.items()
         }
         yield from _candidate(problem, ground, part, {}, terms)
-
-

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -151,6 +151,13 @@ def network_graph(
     return Graph(cost, recorded, z, a)
 
 
+class Trace(NamedTuple):
+    """What a forward pass computed, by layer; a is what is passed on, after dropout."""
+
+    z: dict[int, Any]
+    a: dict[int, Any]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Mlp:
     """A network with data, in the notation of the notes: examples in columns.
@@ -191,17 +198,34 @@ class Mlp:
         >>> network.cost().shape
         ()
         """
-        x, y = self.x if x is None else x, self.y if y is None else y
+        y = self.y if y is None else y
         params = self.params if params is None else params
-        a: Any = x * self.masks[0] / self.keep_prob[0] if 0 in self.masks else x
-        for l, name in enumerate(self.activations, start=1):
-            a = activate(name, params["w"][l] @ a + params["b"][l])
-            if l in self.masks:
-                a = a * self.masks[l] / self.keep_prob[l]
+        a = self.trace(params, x).a[len(self.activations)]
         cost = average_loss(self.loss, a, y)
         if self.lam:
             cost = cost + l2_penalty(params, self.lam, self.y.shape[1])
         return cost
+
+    def trace(self, params: Any = None, x: Any = None) -> Trace:
+        """Return every layer's z and a, of arrays or of Tensors.
+
+        Examples
+        --------
+        >>> draw_mlp(0, sizes=[3, 4, 2]).trace().z[1].shape[0]
+        4
+        """
+        x = self.x if x is None else x
+        params = self.params if params is None else params
+        a: dict[int, Any] = {
+            0: x * self.masks[0] / self.keep_prob[0] if 0 in self.masks else x
+        }
+        z: dict[int, Any] = {}
+        for l, name in enumerate(self.activations, start=1):
+            z[l] = params["w"][l] @ a[l - 1] + params["b"][l]
+            a[l] = activate(name, z[l])
+            if l in self.masks:
+                a[l] = a[l] * self.masks[l] / self.keep_prob[l]
+        return Trace(z, a)
 
 
 def draw_mlp(

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tensorgrad.testing.checking.judging import CONFIRMED, REFUTED
-from tensorgrad.testing.checking.report import GradReport
 
 __all__ = ["check_drawn", "is_strategy"]
+
+
+class _Report(Protocol):
+    """What says whether a point was confirmed, refuted, or cannot be told."""
+
+    @property
+    def verdict(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Report)
 
 MAX_INCONCLUSIVE = 0.5
 """More of the points than this cannot be told: then the whole cannot."""
@@ -28,9 +37,7 @@ def is_strategy(value: Any) -> bool:
     )
 
 
-def check_drawn(
-    at: Callable[..., GradReport], args: Sequence[Any], n_points: int
-) -> GradReport:
+def check_drawn(at: Callable[..., R], args: Sequence[Any], n_points: int) -> R:
     """Check at drawn points and return the report that decides.
 
     The simplest refuted one, if there is one; else the last that could not be told, if
@@ -39,7 +46,7 @@ def check_drawn(
     from hypothesis import HealthCheck, Phase, given, settings  # noqa: PLC0415
     from hypothesis import strategies as st  # noqa: PLC0415
 
-    reports: list[GradReport] = []
+    reports: list[R] = []
     points = st.tuples(*[a if is_strategy(a) else st.just(a) for a in args])
 
     @settings(

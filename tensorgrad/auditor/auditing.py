@@ -1,0 +1,428 @@
+"""`audit`: verdicts on a handwritten gradient, and the mistakes that explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tensorgrad._typing import Array, Tree
+from tensorgrad.auditor.adapting import adapted
+from tensorgrad.auditor.anatomy import Anatomy, dissect
+from tensorgrad.auditor.blindness import blind_spots
+from tensorgrad.auditor.catalogue import Context
+from tensorgrad.auditor.intake import Answer, Behaviour, behaviour, call
+from tensorgrad.auditor.judging import (
+    Kinks,
+    kinks,
+    relative_error,
+    saturated,
+    tolerances,
+)
+from tensorgrad.auditor.recording import Record, record
+from tensorgrad.auditor.report import AuditReport, Finding, Verdict, Where
+from tensorgrad.auditor.searching import Problem, search
+from tensorgrad.auditor.sweeping import Truth, truth
+from tensorgrad.auditor.telling import findings_of, of_shapes, of_state
+from tensorgrad.errors import ArgumentError, DTypeError, explain
+from tensorgrad.testing.checking.drawing import check_drawn, is_strategy
+from tensorgrad.testing.gradients import gradcheck
+from tensorgrad.testing.networks import Mlp, draw_mlp
+from tensorgrad.tree import flatten, unflatten
+
+__all__ = ["audit", "audit_drawn", "audit_network"]
+
+N_STRATEGY_POINTS = 12
+N_NETWORK_POINTS = 3
+ALIASES = {"leaky": "leaky_relu"}
+
+
+def audit(
+    handwritten: Callable[..., Tree],
+    loss: Callable[..., Any] | Mlp | Sequence[int],
+    params: Tree = None,
+    *data: Any,
+    rng: int | np.random.Generator = 0,
+    seconds: float = 60.0,
+) -> AuditReport:
+    """Compare a handwritten gradient with the true one, and name the mistake.
+
+    Parameters
+    ----------
+    handwritten : callable
+        ``handwritten(params, *data)`` returns the gradient in the structure of `params`, in
+        plain NumPy. Names may have a d before them (``dW1``), and there may be more:
+        ``{"grads": …, "delta": {1: …}}`` has every δ judged as well.
+    loss : callable
+        ``loss(params, *data)`` returns the cost as a graph, in any layout. Or a network of
+        `tensorgrad.testing.networks.draw_mlp`, which has data of its own; or the widths of
+        one, as ``[5, 4, 6, 3]``, and `params` the activations: revealing points are drawn.
+    params : tree of arrays
+        Where. Random numbers of size 1, biases too, and sizes that differ tell most.
+    *data
+        Passed on to both. Where parameters or data are Hypothesis strategies, points are
+        drawn, and a refuted one is made as simple as it can be.
+    rng : int or numpy.random.Generator
+        Where the directions of the independent check come from.
+    seconds : float
+        How long to look for an explanation at most, in seconds.
+
+    Returns
+    -------
+    AuditReport
+        ``.ok``, ``.verdicts``, ``.findings``, ``.blind_spots``; print it.
+
+    Raises
+    ------
+    ArgumentError
+        If the cost is no single real number made of the parameters.
+    DTypeError
+        If no parameter holds floating numbers.
+
+    Notes
+    -----
+    The cost is recorded, and its backward pass run with one rule replaced by a mistaken one,
+    for every rule and every mistake of the catalogue, until the result is the handwritten
+    gradient. How far a correct gradient may be off is measured with other roundings. What
+    the function raises or returns otherwise is a verdict, too.
+
+    References
+    ----------
+    Notes, sections 2 to 6.
+
+    Examples
+    --------
+    >>> import numpy as np, tensorgrad as tg
+    >>> rng = np.random.default_rng(0)
+    >>> params = {"W": rng.normal(size=(1, 3)), "b": rng.normal(size=(1, 1))}
+    >>> x, y = rng.normal(size=(3, 5)), np.array([[0.0, 1.0, 1.0, 0.0, 1.0]])
+    >>> def loss(params, x, y):
+    ...     a = tg.sigmoid(params["W"] @ x + params["b"])
+    ...     return tg.log_loss(a, y, example_axis=1)
+    >>> def backward(params, x, y):
+    ...     a = 1 / (1 + np.exp(-(params["W"] @ x + params["b"])))
+    ...     return {"W": (a - y) @ x.T, "b": (a - y).mean(axis=1, keepdims=True)}
+    >>> report = tg.audit(backward, loss, params, x, y)
+    >>> report.ok, report.verdicts["b"].status, report.findings[0].factor_expr
+    (False, 'confirmed', 'n')
+
+    Of a network in the notes' layout, at points that are drawn:
+
+    >>> def slopes(params, x, y):
+    ...     a = 1 / (1 + np.exp(-(params["w"][1] @ x + params["b"][1])))
+    ...     delta = (a - y) / y.shape[1]
+    ...     return {"w": {1: delta @ x.T}, "b": {1: delta.sum(axis=1, keepdims=True)}}
+    >>> tg.audit(slopes, [4, 3], ["sigmoid"]).ok
+    True
+    """
+    if isinstance(loss, Mlp):
+        return audit_network(handwritten, loss, rng=rng, seconds=seconds)
+    if not callable(loss):
+        return audit_drawn(handwritten, loss, params, rng=rng, seconds=seconds)
+    if any(is_strategy(value) for value in (params, *data)):
+        at = partial(audit, handwritten, loss, rng=rng, seconds=seconds)
+        return check_drawn(at, (params, *data), N_STRATEGY_POINTS)
+    leaves, structure = flatten(params)
+    found, _, handles = record(loss, leaves, structure, data)
+    if not handles:
+        raise DTypeError(
+            explain(
+                "audit",
+                "parameters without floating numbers",
+                "at least one array of floating numbers to differentiate by",
+                "Pass the parameters as float64",
+            )
+        )
+    true, parts = truth(found), dissect(found)
+    shapes = {name: np.shape(value) for name, value in true.gradients.items()}
+
+    def ask(values: Sequence[Any]) -> Answer:
+        return call(handwritten, values, structure, data, shapes)
+
+    first = ask(leaves)
+    reference, is_sound = _reference(loss, params, data, rng)
+    scene = _Scene(found, true, parts, np.random.default_rng(rng), seconds)
+    spots = blind_spots(parts, true)
+    if first.error:
+        verdict = Verdict("inconclusive", 1.0, first.error)
+        finding = Finding(
+            "shape",
+            Where(tuple(shapes), None, "the function", ""),
+            float("nan"),
+            "",
+            (),
+            {},
+            float("nan"),
+            f"There is no gradient to judge: {first.error}.",
+            "return the gradient in the structure of the parameters",
+        )
+        return AuditReport(
+            dict.fromkeys(shapes, verdict), (finding,), tuple(spots), reference
+        )
+    manners = behaviour(ask, leaves, first)
+    verdicts, findings = scene.judged(first, manners, is_sound=is_sound)
+    return AuditReport(verdicts, tuple(findings), tuple(spots), reference)
+
+
+def audit_network(
+    handwritten: Callable[..., Tree],
+    net: Mlp,
+    *,
+    rows: bool = False,
+    rng: int | np.random.Generator = 0,
+    seconds: float = 60.0,
+) -> AuditReport:
+    """Audit a backprop in the notes' style on one drawn network.
+
+    Parameters
+    ----------
+    handwritten : callable
+        Gets what its parameters name: params, or w and b; x, y, z, a, cache, masks,
+        keep_prob, lam, activations …
+    net : Mlp
+    rows : bool
+        Hand it examples in rows.
+    rng, seconds
+        As for `audit`.
+
+    Examples
+    --------
+    >>> from tensorgrad.testing.networks import draw_mlp
+    >>> def backward(w, b, a, y):
+    ...     delta = a[1] - y
+    ...     return {"dW1": delta @ a[0].T, "db1": delta.sum(axis=1, keepdims=True)}
+    >>> net = draw_mlp(0, sizes=[4, 3], activations=["softmax"], lam=0.0)
+    >>> audit_network(backward, net).findings[0].factor_expr
+    'n'
+    """
+    return audit(
+        adapted(handwritten, net, rows=rows),
+        net.cost,
+        net.params,
+        net.x,
+        net.y,
+        rng=rng,
+        seconds=seconds,
+    )
+
+
+def audit_drawn(
+    handwritten: Callable[..., Tree],
+    sizes: Sequence[int],
+    activations: Sequence[str] | None,
+    *,
+    rows: bool = False,
+    rng: int | np.random.Generator = 0,
+    seconds: float = 60.0,
+    **options: Any,
+) -> AuditReport:
+    """Audit a backprop in the notes' style at drawn points, until one refutes it.
+
+    Parameters
+    ----------
+    handwritten, rows, rng, seconds
+        As for `audit_network`.
+    sizes : sequence of int
+        Nodes of the layers 0 … L.
+    activations : sequence of str, optional
+        Of the layers 1 … L.
+    **options
+        n, loss, lam and dropout, for `tensorgrad.testing.networks.draw_mlp`; without
+        penalty and dropout unless they are given, since not every hand has them.
+
+    Examples
+    --------
+    >>> audit_drawn(lambda params, x, y: {"w": {1: x}}, [3, 1], ["sigmoid"]).verdict
+    'refuted'
+    """
+    generator = np.random.default_rng(rng)
+    settings = {"lam": 0.0, "dropout": False, **options}
+    names = [ALIASES.get(name, name) for name in activations] if activations else None
+    reports: list[AuditReport] = []
+    for _ in range(N_NETWORK_POINTS):
+        net = draw_mlp(generator, sizes=list(sizes), activations=names, **settings)
+        reports.append(
+            audit_network(handwritten, net, rows=rows, rng=rng, seconds=seconds)
+        )
+        if reports[-1].verdict == "refuted":
+            return reports[-1]
+    return next((r for r in reports if r.verdict == "confirmed"), reports[-1])
+
+
+def _reference(
+    loss: Callable[..., Any], params: Tree, data: Sequence[Any], rng: Any
+) -> tuple[str, bool]:
+    """Check the true gradient against slopes, which know nothing of graphs."""
+    seed = rng if isinstance(rng, int) else 0
+
+    def cost(moved: Tree) -> Any:
+        return loss(moved, *data)
+
+    leaves, structure = flatten(params)
+    plain = unflatten(structure, leaves)
+    try:
+        with np.errstate(all="ignore"):
+            report = gradcheck(cost, plain, modes=("reverse",), rng=seed, n_entries=3)
+    except (ArgumentError, ArithmeticError, ValueError) as error:
+        return f"slopes could not be taken ({type(error).__name__})", True
+    told = {
+        "confirmed": "the true gradient agrees with slopes of the cost",
+        "inconclusive": f"slopes of the cost cannot tell: {report.reason}",
+        "refuted": f"THE TRUE GRADIENT DISAGREES with slopes of the cost: {report.reason}",
+    }
+    return told[report.verdict], report.verdict != "refuted"
+
+
+@dataclass(slots=True)
+class _Scene:
+    """Everything known before the hand's numbers are looked at."""
+
+    found: Record
+    true: Truth
+    parts: Anatomy
+    rng: np.random.Generator
+    seconds: float
+
+    def judged(
+        self, answer: Answer, manners: Behaviour, *, is_sound: bool
+    ) -> tuple[dict[str, Verdict], list[Finding]]:
+        """Return the verdict on every tensor, and the findings."""
+        findings = of_state(manners, answer, self.parts, self.true)
+        findings += of_shapes(answer, self.parts, self.true)
+        excused = {c.name for c in answer.complaints}
+        hand = {
+            name: np.asarray(value)
+            for name, value in answer.gradients.items()
+            if name not in excused
+        }
+        if manners.accumulates:
+            hand.update({n: v for n, v in manners.increment.items() if n in hand})
+        tolerance = tolerances(self.found, self.true, self._rounding(hand), self.rng)
+        corners = kinks(self.parts, self.true)
+        verdicts = {
+            name: self._verdict(name, hand.get(name), tolerance[name], corners)
+            for name in self.true.gradients
+        }
+        for complaint in answer.complaints:
+            verdicts[complaint.name] = Verdict("refuted", 1.0, complaint.reason)
+        for name in manners.accumulates:
+            reason = "every call adds to what was returned before"
+            error = relative_error(answer.gradients[name], self.true.gradients[name])
+            verdicts[name] = Verdict("refuted", error, reason)
+        if not is_sound or manners.varies:
+            reason = (
+                "two calls with the same arguments give different gradients"
+                if manners.varies
+                else "the reference itself fails its check"
+            )
+            verdicts = {
+                n: Verdict("inconclusive", v.error, reason) for n, v in verdicts.items()
+            }
+            return verdicts, findings
+        wrong = [n for n, v in verdicts.items() if v.status == "refuted" and n in hand]
+        wrong = [n for n in wrong if not self._is_right(n, hand, tolerance)]
+        if wrong:
+            judged = {
+                n: v for n, v in hand.items() if verdicts[n].status != "inconclusive"
+            }
+            findings += self._explained(judged, tolerance)
+        verdicts.update(self._deltas(answer))
+        return verdicts, findings
+
+    def _rounding(self, hand: Mapping[str, Array]) -> float:
+        kinds = [v.dtype for v in hand.values() if v.dtype.kind in "fc"]
+        kinds += [v.dtype for v in self.true.gradients.values()]
+        return max(float(np.finfo(kind).eps) for kind in kinds)
+
+    def _is_right(
+        self, name: str, hand: Mapping[str, Array], tolerance: Mapping[str, float]
+    ) -> bool:
+        gap = float(np.linalg.norm(hand[name] - self.true.gradients[name]))
+        return gap <= tolerance[name]
+
+    def _verdict(
+        self, name: str, hand: Array | None, tolerance: float, corners: Kinks
+    ) -> Verdict:
+        true = self.true.gradients[name]
+        if hand is None:
+            return Verdict("inconclusive", 1.0, "no gradient came back")
+        error = relative_error(hand, true)
+        if not np.isfinite(true).all():
+            reason = "the true gradient is not finite here"
+            return Verdict("inconclusive", 1.0, reason)
+        if not np.isfinite(hand).all():
+            worn = saturated(self.parts)
+            count = int((~np.isfinite(hand)).sum())
+            reason = f"{count} of {hand.size} entries are NaN or infinite"
+            if worn:
+                told = f"{reason}, where {worn.texts[0]}"
+                return Verdict("inconclusive", 1.0, told)
+            return Verdict("refuted", 1.0, reason)
+        gap = float(np.linalg.norm(hand - true))
+        if gap <= tolerance:
+            reason = ""
+            if not np.any(true):
+                reason = (
+                    "zero over zero: this point cannot tell it from a missing gradient"
+                )
+            return Verdict("confirmed", error, reason)
+        if name in corners.tensors:
+            other = float(np.linalg.norm(hand - true - corners.moved[name]))
+            if other <= tolerance + 1e-12 * float(np.linalg.norm(true)):
+                reason = f"with the other slope at a kink: {corners.texts[0]}"
+                return Verdict("confirmed", error, reason)
+            return Verdict("inconclusive", error, corners.texts[0])
+        if error <= 1e-6 and hand.dtype == true.dtype:
+            return Verdict("refuted", error, "off by more than rounding, if by little")
+        return Verdict("refuted", error)
+
+    def _explained(
+        self, hand: Mapping[str, Array], tolerance: Mapping[str, float]
+    ) -> list[Finding]:
+        problem = Problem(
+            Context(self.parts, self.true),
+            hand,
+            {n: self.true.gradients[n] for n in hand},
+            tolerance,
+            self.parts.sizes,
+        )
+        finite = all(np.isfinite(v).all() for v in hand.values())
+        if not finite:
+            names = [n for n, v in hand.items() if np.isfinite(v).all()]
+            problem = Problem(
+                problem.context,
+                {n: hand[n] for n in names},
+                {n: self.true.gradients[n] for n in names},
+                tolerance,
+                self.parts.sizes,
+            )
+        if not problem.hand:
+            return []
+        with np.errstate(all="ignore"):
+            return findings_of(problem, search(problem, self.seconds))
+
+    def _deltas(self, answer: Answer) -> dict[str, Verdict]:
+        """Judge the δ that came with the gradients, with or without 1/n."""
+        verdicts = {}
+        n = float(self.parts.sizes.get("n", 1))
+        for layer in self.parts.layers:
+            delta = answer.deltas.get(layer.number)
+            true = self.true.adjoints.get(layer.z)
+            if delta is None or true is None:
+                continue
+            errors = [
+                relative_error(side, scale * true)
+                for side in (delta, delta.T)
+                for scale in (1.0, n)
+            ]
+            error = min(errors)
+            is_right = error < 1e-9
+            verdicts[f"delta.{layer.number}"] = Verdict(
+                "confirmed" if is_right else "refuted",
+                error,
+                "with or without the 1/n of the mean" if is_right else "",
+            )
+        return verdicts
