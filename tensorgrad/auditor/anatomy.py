@@ -65,6 +65,8 @@ class Anatomy:
     pure: dict[int, str] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     penalised: set[str] = field(default_factory=set)
+    rows: bool = False
+    """Whether the examples are in rows."""
 
     @property
     def top(self) -> int:
@@ -246,7 +248,7 @@ def _sizes(parts: Anatomy) -> dict[str, int]:
             step = next(
                 s for s in found.steps if layer.given in s.operands and s.op.is_matmul
             )
-            is_left = step.operands[0] == layer.given
+            is_left = parts.rows = step.operands[0] == layer.given
             sizes["n"] = given[0] if is_left else given[1]
             sizes["m"] = given[1] if is_left else given[0]
         elif layer.number == 1 and len(given) == 1:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad._typing import Array
+from tensorgrad.auditor import lines
 from tensorgrad.auditor.anatomy import Anatomy, Place
 from tensorgrad.auditor.recording import Step
 from tensorgrad.auditor.sweeping import Change, Truth, share
@@ -162,16 +163,9 @@ ACTIVATION = "activation-derivative"
 
 def _own_slope(context: Context, place: Place) -> str:
     """Return the derivative at a place as a formula."""
-    l = place.layer
-    name = context.parts.step(place).op.name
-    formulas = {
-        "sigmoid": f"a{l} * (1 - a{l})",
-        "tanh": f"1 - a{l}**2",
-        "relu": f"(z{l} >= 0)",
-        "leaky_relu": f"np.where(z{l} >= 0, 1, 0.01)",
-        "softmax": f"a{l} * (da{l} - (a{l} * da{l}).sum(axis, keepdims=True))",
-    }
-    return formulas.get(name, f"{name}'(z{l})")
+    step = context.parts.step(place)
+    beta = step.static.get("beta", 0.01)
+    return lines.delta(context.parts, place.layer, step.op.name, beta)
 
 
 @_entry(
@@ -307,6 +301,29 @@ def _others(context: Context, place: Place) -> Iterator[Mistake]:
             )
 
 
+@_entry(
+    "a derivative at a linear layer",
+    ACTIVATION,
+    ("signal", "mask", "other"),
+    "A layer without activation gets the derivative of one.",
+)
+def _at_linear(context: Context, place: Place) -> Iterator[Mistake]:
+    operand = context.parts.operand(place.site)
+    layers = [x for x in context.parts.layers if operand == x.z == x.a]
+    if not layers:
+        return
+    z, l = np.asarray(context.value(operand)), layers[0].number
+    for name, slope_of in SLOPES.items():
+        slope = slope_of(z)
+        yield Mistake(
+            f"{name} at linear",
+            ACTIVATION,
+            lambda g, slope=slope: context.share(place, g) * slope,  # type: ignore[misc]
+            f"the derivative of {name} is used at layer {l}, which is linear",
+            f"δ{lines.up(l)} = ∂J/∂a{lines.up(l)}:  delta{l} = da{l}",
+        )
+
+
 # -------------------------------------------------------------------- softmax
 
 JACOBIAN = "softmax-jacobian"
@@ -369,7 +386,7 @@ def _output(context: Context, place: Place) -> Iterator[Mistake]:
     n = step.static["n"]
     is_softmax = step.op.name.startswith("cross")
     axis = step.static.get("axis", 0)
-    fix = f"delta{place.layer} = (a{place.layer} - y) / n"
+    fix = lines.output(place.layer)
     with np.errstate(all="ignore"):
         plain = -y / a if is_softmax else (a - y) / (a * (1 - a))
     found: list[tuple[str, str, str, Array, float]] = [
@@ -446,7 +463,7 @@ def _transposed(context: Context, place: Place) -> Iterator[Mistake]:
             "transpose",
             lambda g: context.share(place, g, values),
             f"{name} stands where its transpose belongs",
-            f"W{place.layer}.T @ delta{place.layer}",
+            lines.signal(parts, place.layer),
         )
     if place.role == "weight" and len(shape) == 2 and shape[0] == shape[1]:
         yield Mistake(
@@ -454,7 +471,7 @@ def _transposed(context: Context, place: Place) -> Iterator[Mistake]:
             "transpose",
             lambda g: context.share(place, g).T,
             f"the gradient of {place.leaf} is transposed",
-            f"delta{place.layer} @ a{place.layer - 1}.T",
+            lines.weight(parts, place.layer),
         )
 
 
@@ -486,9 +503,20 @@ def _swapped(context: Context, place: Place) -> Iterator[Mistake]:
             "dropout" if place.role == "mask" else "operand",
             lambda g, swapped=swapped: context.share(place, g, swapped),  # type: ignore[misc]
             f"{wrong} stands where {right} belongs",
-            right,
+            _product(context, place),
             1.0 if is_z or is_bare else 1.2,
         )
+
+
+def _product(context: Context, place: Place) -> str:
+    parts, l = context.parts, place.layer
+    if place.role == "weight":
+        return lines.weight(parts, l)
+    if place.role == "bias":
+        return lines.bias(parts, l)
+    if place.role == "signal":
+        return lines.signal(parts, l)
+    return lines.dropped(l) if place.role == "mask" else place.line
 
 
 @_entry(
@@ -519,7 +547,7 @@ def _other_adjoint(context: Context, place: Place) -> Iterator[Mistake]:
             "operand",
             lambda g, adjoint=adjoint: context.share(place, adjoint),  # type: ignore[misc]
             f"the adjoint of {name} stands where delta{place.layer} belongs",
-            f"delta{place.layer}",
+            _product(context, place),
             1.1 if is_a else 1.25,
         )
 
@@ -550,7 +578,7 @@ def _reduced(context: Context, place: Place) -> Iterator[Mistake]:
                 place, np.broadcast_to(g.mean(axis=axis, keepdims=True), g.shape)
             ),
             "means over the examples are multiplied, instead of the mean of the products",
-            f"delta{l} @ a{l - 1}.T",
+            lines.weight(parts, l),
         )
     else:
         own = tuple(j for j in range(2) if j != axis)
@@ -559,14 +587,14 @@ def _reduced(context: Context, place: Place) -> Iterator[Mistake]:
             "reduction",
             lambda g: np.broadcast_to(g.sum(), parts.found.shape(step.operands[k])),
             "the sum runs over the nodes as well as over the examples",
-            f"delta{l}.sum(axis={axis})",
+            lines.bias(parts, l),
         )
         yield Mistake(
             "summed over nodes",
             "reduction",
             lambda g: _resized(g.sum(axis=own), parts.found.shape(step.operands[k])),
             "the sum runs over the nodes instead of the examples",
-            f"delta{l}.sum(axis={axis})",
+            lines.bias(parts, l),
         )
     for one, name in ((0, "first"), (n - 1, "last")):
         yield Mistake(
@@ -574,7 +602,7 @@ def _reduced(context: Context, place: Place) -> Iterator[Mistake]:
             "reduction",
             lambda g, one=one: context.share(place, _only(g, one, axis)),  # type: ignore[misc]
             f"only the {name} example counts",
-            "a sum over all examples",
+            _product(context, place),
             1.1,
         )
 
@@ -618,7 +646,7 @@ def _dropped(context: Context, place: Place) -> Iterator[Mistake]:
     parts = context.parts
     step, (_, k) = parts.step(place), place.site
     l = place.layer
-    fix = f"da{l} * mask{l} / keep_prob"
+    fix = lines.dropped(l)
     if place.role == "keep":
         yield Mistake(
             "scale missing",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad._typing import Array
+from tensorgrad.auditor import lines
 from tensorgrad.auditor.anatomy import Place
 from tensorgrad.auditor.catalogue import Context
 from tensorgrad.auditor.factors import expressions
@@ -189,13 +190,13 @@ def _told(
     if abs(factor) < ZERO:
         family = "penalty" if is_penalty else "detached"
         text = f"{subject} {verb} missing" if is_penalty else f"{subject} {verb} zero"
-        return Told(family, text, _formula(place), 1.0, 0.0, ("0",))
+        return Told(family, text, _formula(context, place), 1.0, 0.0, ("0",))
     if abs(factor + 1) < ZERO:
         text = f"{subject} {verb} {'subtracted' if is_penalty else 'negated'}"
         return Told(
             "penalty" if is_penalty else "sign",
             text,
-            _formula(place),
+            _formula(context, place),
             0.9,
             -1.0,
             ("-1",),
@@ -205,13 +206,13 @@ def _told(
         family = "dropout"
     if not written:
         text = f"{subject} {verb} {factor:.6g} times too large"
-        return Told(family, text, _formula(place), 1.6, factor, ())
+        return Told(family, text, _formula(context, place), 1.6, factor, ())
     text = f"{subject} {verb} {_times(written[0])}"
     likely = {"n", "1/n", "2", "1/2"}
     cost = 0.95 if likely & set(written) else 1.1
     if is_penalty and written[0] == "n":
         text += ": λ stands where λ/n belongs"
-    return Told(family, text, _formula(place), cost, factor, written)
+    return Told(family, text, _formula(context, place), cost, factor, written)
 
 
 def _times(expression: str) -> str:
@@ -226,19 +227,30 @@ def _times(expression: str) -> str:
     return causes.get(expression, f"{expression} times the true one")
 
 
-def _formula(place: Place) -> str:
-    l = place.layer
-    return {
-        "weight": f"dW{l} = delta{l} @ a{l - 1}.T, with the 1/n of the mean once",
-        "bias": f"db{l} = delta{l}.sum(over the examples), with the 1/n of the mean once",
-        "loss": f"delta{l} = (a{l} - y) / n",
-        "signal": f"da{l - 1} = W{l}.T @ delta{l}",
-        "activation": f"delta{l} = da{l} * g'(z{l})",
-        "penalty": "dW += lam / n * W",
-        "decay": f"d{place.leaf} += lam / n * {place.leaf}",
-        "cost": "the gradient of the mean over the examples",
-        "data": "the gradient of the mean over the examples",
-    }.get(place.role, place.line)
+def _formula(context: Context, place: Place) -> str:
+    parts, l = context.parts, place.layer
+    if place.role == "activation":
+        return lines.delta(parts, l, parts.step(place).op.name)
+    if place.role in ("mask", "keep"):
+        return lines.dropped(l)
+    if place.role in ("cost", "data", "loss") and _is_fused(context):
+        return lines.output(parts.top)
+    formulas = {
+        "weight": lines.weight,
+        "bias": lines.bias,
+        "signal": lines.signal,
+    }
+    if place.role in formulas:
+        return formulas[place.role](parts, l)
+    if place.role in ("penalty", "decay"):
+        return lines.decay(place.leaf or "W")
+    return (
+        f"the derivative of {place.line}" if place.line else "the cost is a mean over n"
+    )
+
+
+def _is_fused(context: Context) -> bool:
+    return any(p.role == "loss" for p in context.parts.places)
 
 
 def _updated(
@@ -353,7 +365,7 @@ def _addition(
         cost = 1.0 if written else 1.35
         fix = f"no term for {listed}: the penalty is on weights alone"
         if offset:
-            fix = "dW += lam / n * W"
+            fix = lines.decay()
         return Told("penalty", text, fix, cost, factor, written)
 
     return Direction(

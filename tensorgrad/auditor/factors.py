@@ -20,7 +20,7 @@ CONSTANTS = {
     (10, 1): 2.0,
     (1, 10): 2.0,
 }
-BATCH, WIDTH = 1.5, 3.0
+WEIGHTS = {"n": 1.5, "m": 2.5}
 CLOSE = 1e-7
 
 
@@ -67,7 +67,7 @@ def is_known(factor: float, sizes: Mapping[str, float]) -> bool:
 def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
     """Yield texts, values and how long-winded they are."""
     known = {name: value for name, value in sizes.items() if value and value != 1}
-    plain = {name: BATCH if name in "nm" else WIDTH for name in known}
+    plain = {name: WEIGHTS.get(name, 3.0) for name in known}
     ratios: list[tuple[tuple[str, ...], tuple[str, ...], float]] = [((), (), 0.0)]
     for top, weight in plain.items():
         ratios += [((top,), (), weight), ((), (top,), weight)]

@@ -28,7 +28,7 @@ __all__ = ["Record", "Step", "record"]
 
 PACKAGE = str(Path(__file__).parent.parent)
 NETWORKS = str(Path(PACKAGE, "testing", "networks.py"))
-"""The cost of drawn networks is user's code as far as lines go."""
+"""The cost of drawn networks has no line of the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,9 @@ def _line() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(PACKAGE) or name == NETWORKS:
+        if name == NETWORKS:
+            return ""
+        if not name.startswith(PACKAGE):
             source = linecache.getline(name, frame.f_lineno).strip()
             return f"{Path(name).name}:{frame.f_lineno}: {source}"
         frame = frame.f_back

@@ -179,13 +179,19 @@ def _further(problem: Problem, ground: Candidate) -> Iterator[Candidate]:
 
 def _of_catalogue(problem: Problem, ground: Candidate) -> Iterator[Candidate]:
     context = problem.context
-    groups: dict[tuple[str, str], list[tuple[Place, Mistake]]] = {}
+    groups: dict[tuple[str, ...], list[tuple[Place, Mistake]]] = {}
     for place in context.parts.places:
         for mistake in mistakes_at(context, place):
+            # All places of a part, or those of them with the same op, as all leaky layers.
+            op = context.parts.step(place).op.name
             groups.setdefault((place.role, mistake.key), []).append((place, mistake))
+            groups.setdefault((place.role, mistake.key, op), []).append(
+                (place, mistake)
+            )
             yield from _tried(problem, ground, [(place, mistake)])
-    for members in groups.values():
-        if len(members) > 1:
+    for group, members in groups.items():
+        whole = groups[group[0], group[1]]
+        if len(members) > 1 and (len(group) == 2 or len(members) < len(whole)):
             yield from _tried(problem, ground, members)
             below = [m for m in members if m[0].layer < context.parts.top]
             if 1 < len(below) < len(members):
@@ -258,7 +264,7 @@ def _candidate(
         affects = frozenset(
             name
             for name in problem.hand
-            if not np.array_equal(moved.get(name, 0.0), ground.moved.get(name, 0.0))
+            if np.any(moved.get(name, 0.0) != ground.moved.get(name, 0.0))
         )
         parts = (*ground.parts, replace(part, affects=affects))
         yield Candidate(parts, changes, sums, moved, matched)

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tensorgrad.cli.commands import check, demo, predict, train, verify
+from tensorgrad.cli.commands import audit, check, demo, predict, train, verify
 from tensorgrad.cli.options import Parser, UsageError, nearest
 from tensorgrad.cli.report import complain
 from tensorgrad.errors import TensorgradError, explain
 
 __all__ = ["main"]
 
-COMMANDS = ("demo", "train", "predict", "verify", "check")
+COMMANDS = ("demo", "train", "predict", "verify", "check", "audit")
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -109,7 +109,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     version = getattr(sys.modules["tensorgrad"], "__version__", "of unknown version")
     parser.add_argument("--version", action="version", version=f"tensorgrad {version}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in (demo, train, predict, verify, check):
+    for command in (demo, train, predict, verify, check, audit):
         command.add(commands, prog)
     parser.set_defaults(run=None)
     return parser

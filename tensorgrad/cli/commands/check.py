@@ -17,7 +17,7 @@ from tensorgrad.cli.report import facts, say
 from tensorgrad.errors import explain
 from tensorgrad.serial.atomic import write_atomically
 
-__all__ = ["add", "run"]
+__all__ = ["add", "arguments_of", "function_in", "run", "split_target"]
 
 REFUTED, INCONCLUSIVE = 1, 3
 
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json is not None:
         check_folder(f"--json {str(options.json)!r}", options.json.parent)
     marks = importlib.import_module("tensorgrad.testing.marks")
-    target, function = _split(options.target)
+    target, function = split_target(options.target)
     module = marks.import_target(target)
     if function is None:
         reports = _marked(marks, module, options)
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     return INCONCLUSIVE if "inconclusive" in verdicts else 0
 
 
-def _split(target: str) -> tuple[str, str | None]:
+def split_target(target: str) -> tuple[str, str | None]:
     """Return the file or module, and the function in it if one is named."""
     file, colon, function = target.rpartition(":")
     # A colon may belong to the drive of a path.
@@ -145,18 +145,21 @@ def _marked(marks: Any, module: Any, options: argparse.Namespace) -> list[Any]:
 def _one(module: Any, name: str, options: argparse.Namespace) -> Any:
     gradcheck = importlib.import_module("tensorgrad.testing.gradients").gradcheck
     marks = importlib.import_module("tensorgrad.testing.marks")
-    f = _function(module, name, options.target)
+    f = function_in(module, name, options.target)
     is_marked = isinstance(getattr(f, marks.ATTRIBUTE, None), marks.CheckPlan)
     if is_marked and options.args is None and options.gradient is None:
         return marks.run_plan(f)
     target: Any = f
     if options.gradient is not None:
-        target = (f, _function(module, options.gradient, "--gradient"))
-    args = _arguments(module, f, options)
+        target = (f, function_in(module, options.gradient, "--gradient"))
+    args = arguments_of(module, f, options)
     return gradcheck(target, *args, order=options.order, rng=options.seed)
 
 
-def _function(module: Any, name: str, caller: str) -> Callable[..., Any]:
+def function_in(
+    module: Any, name: str, caller: str, command: str = "check"
+) -> Callable[..., Any]:
+    """Return a function of the user's file, or say what there is."""
     found = module
     for part in name.split("."):
         found = getattr(found, part, None)
@@ -165,7 +168,7 @@ def _function(module: Any, name: str, caller: str) -> Callable[..., Any]:
     known = [k for k, v in vars(module).items() if callable(v) and k[0] != "_"]
     raise UsageError(
         explain(
-            f"check {caller!r}",
+            f"{command} {caller!r}",
             f"no function {name!r} in {module.__name__}",
             "a function that it defines",
             nearest(name, known) if known else "Check the name of the file",
@@ -173,7 +176,7 @@ def _function(module: Any, name: str, caller: str) -> Callable[..., Any]:
     )
 
 
-def _arguments(
+def arguments_of(
     module: Any, f: Callable[..., Any], options: argparse.Namespace
 ) -> Sequence[Any]:
     """Return the arguments that were given as Python, or drawn ones."""
