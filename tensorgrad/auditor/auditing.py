@@ -14,6 +14,7 @@ from tensorgrad.auditor.adapting import adapted
 from tensorgrad.auditor.anatomy import Anatomy, dissect
 from tensorgrad.auditor.blindness import blind_spots
 from tensorgrad.auditor.catalogue import Context
+from tensorgrad.auditor.directions import decay_of
 from tensorgrad.auditor.intake import Answer, Behaviour, behaviour, call
 from tensorgrad.auditor.judging import (
     Kinks,
@@ -382,23 +383,16 @@ class _Scene:
     def _explained(
         self, hand: Mapping[str, Array], tolerance: Mapping[str, float]
     ) -> list[Finding]:
+        names = [n for n, v in hand.items() if np.isfinite(v).all()]
+        context = Context(self.parts, self.true)
         problem = Problem(
-            Context(self.parts, self.true),
-            hand,
-            {n: self.true.gradients[n] for n in hand},
+            context,
+            {n: hand[n] for n in names},
+            {n: self.true.gradients[n] for n in names},
             tolerance,
             self.parts.sizes,
+            {n: v for n, v in decay_of(context).items() if n in names},
         )
-        finite = all(np.isfinite(v).all() for v in hand.values())
-        if not finite:
-            names = [n for n, v in hand.items() if np.isfinite(v).all()]
-            problem = Problem(
-                problem.context,
-                {n: hand[n] for n in names},
-                {n: self.true.gradients[n] for n in names},
-                tolerance,
-                self.parts.sizes,
-            )
         if not problem.hand:
             return []
         with np.errstate(all="ignore"):

@@ -19,7 +19,7 @@ from tensorgrad.auditor.catalogue import Context
 from tensorgrad.auditor.factors import expressions
 from tensorgrad.auditor.sweeping import Changes, share
 
-__all__ = ["Direction", "Told", "directions", "penalties"]
+__all__ = ["Direction", "Told", "decay_of", "directions", "penalties"]
 
 ZERO = 1e-9
 
@@ -321,18 +321,23 @@ def penalties(context: Context) -> Iterator[Direction]:
             yield _addition(context, key, terms, offset, unit)
 
 
-def _coefficient(context: Context, known: Mapping[str, Array]) -> float:
-    """Return the λ/n of the true penalty, 0 if there is none."""
+def decay_of(context: Context) -> dict[str, Array]:
+    """Return the penalty's part of the true gradient, by parameter."""
+    found: dict[str, Array] = {}
     for place in context.parts.places:
         if place.role == "decay" and place.site in context.true.shares:
-            value = known[place.leaf]
-            shares = [
-                context.true.shares[p.site]
-                for p in context.parts.places
-                if p.role == "decay" and p.leaf == place.leaf
-            ]
-            size = float((value * value).sum())
-            return float((sum(shares) * value).sum()) / size if size else 0.0
+            part = context.true.shares[place.site]
+            before = found.get(place.leaf)
+            found[place.leaf] = part if before is None else before + part
+    return found
+
+
+def _coefficient(context: Context, known: Mapping[str, Array]) -> float:
+    """Return the λ/n of the true penalty, 0 if there is none."""
+    for name, part in decay_of(context).items():
+        size = float((known[name] ** 2).sum())
+        if size:
+            return float((part * known[name]).sum()) / size
     return 0.0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from time import perf_counter
 
 import numpy as np
@@ -25,6 +26,12 @@ __all__ = ["Candidate", "Part", "Problem", "search"]
 N_GROUNDS = 14
 """Partial explanations on which a second mistake is looked for."""
 
+UNDONE = 0.25
+"""How much less likely a factor is that takes part of another one back."""
+
+CHEAPEST = 0.8
+"""No change is likelier than this."""
+
 MARGIN = 0.3
 """How much less likely an explanation may be, and still be told as a tie."""
 
@@ -38,6 +45,8 @@ class Problem:
     true: Mapping[str, Array]
     tolerance: Mapping[str, float]
     sizes: Mapping[str, float]
+    decay: Mapping[str, Array] = field(default_factory=dict)
+    """The penalty's part of the true gradient, where there is one."""
 
     def matches(self, moved: Mapping[str, Array]) -> frozenset[str]:
         """Return the tensors that the true gradient, moved, gives as the hand does."""
@@ -48,9 +57,25 @@ class Problem:
         there = self.true[name] + moved[name] if name in moved else self.true[name]
         if there.shape != self.hand[name].shape:
             return False
-        gap = float(np.linalg.norm(self.hand[name] - there))
+        return self._is_near(name, self.hand[name] - there, there)
+
+    def _is_near(self, name: str, gap: Array, there: Array) -> bool:
         scale = float(np.linalg.norm(there))
-        return gap <= self.tolerance[name] + 1e-9 * scale
+        return float(np.linalg.norm(gap)) <= self.tolerance[name] + 1e-9 * scale
+
+    def matches_but_for_penalty(self, moved: Mapping[str, Array]) -> frozenset[str]:
+        """Return the tensors that would be explained if the penalty had another factor."""
+        found = []
+        for name, term in self.decay.items():
+            there = self.true[name] + moved.get(name, 0.0)
+            size = float((term * term).sum())
+            if there.shape != self.hand[name].shape or not size > 0 or term.size < 3:
+                continue
+            gap = self.hand[name] - there
+            rest = gap - float((gap * term).sum()) / size * term
+            if self._is_near(name, rest, there):
+                found.append(name)
+        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +103,15 @@ class Candidate:
     added: dict[str, Array]
     moved: dict[str, Array]
     matched: frozenset[str] = field(default_factory=frozenset)
+    nearly: frozenset[str] = field(default_factory=frozenset)
+    """Tensors that are explained, if not for a factor of the penalty."""
 
     @property
     def cost(self) -> float:
-        """How unlikely it is."""
-        return sum(p.cost for p in self.parts)
+        """How unlikely it is; two factors on the same tensors undo one another."""
+        factors = [p for p in self.parts if p.family in ("scale", "sign")]
+        overlap = any(a.affects & b.affects for a, b in combinations(factors, 2))
+        return sum(p.cost for p in self.parts) + UNDONE * overlap
 
 
 NOTHING = Candidate((), {}, {}, {})
@@ -102,16 +131,20 @@ def search(problem: Problem, seconds: float = 60.0) -> Found:
     everything = frozenset(problem.hand)
     end = perf_counter() + seconds
     start = Candidate((), {}, {}, {}, problem.matches({}))
+    start.nearly = problem.matches_but_for_penalty({})
     grounds = [start]
     best = start
     for _ in range(3):
         full: list[Candidate] = []
         partial: list[Candidate] = []
         for ground in grounds:
+            least = min((c.cost for c in full), default=np.inf)
+            if ground.cost + CHEAPEST > least + MARGIN:
+                continue
             for candidate in _further(problem, ground):
                 if candidate.matched == everything:
                     full.append(candidate)
-                elif candidate.matched > ground.matched:
+                else:
                     partial.append(candidate)
             if perf_counter() > end:
                 break
@@ -148,7 +181,7 @@ def _meaning(candidate: Candidate) -> frozenset[object]:
 
 def _grounds(partial: list[Candidate]) -> list[Candidate]:
     """Return partial explanations worth going on from, one for each prediction."""
-    partial.sort(key=lambda c: (-len(c.matched), c.cost))
+    partial.sort(key=lambda c: (-_n_explained(c), c.cost))
     kept: list[Candidate] = []
     seen: set[object] = set()
     for candidate in partial:
@@ -160,12 +193,16 @@ def _grounds(partial: list[Candidate]) -> list[Candidate]:
             seen.add(sign)
             kept.append(candidate)
     # The likeliest of each set of explained tensors first, then the rest.
-    first: dict[frozenset[str], Candidate] = {}
+    first: dict[object, Candidate] = {}
     for candidate in sorted(kept, key=lambda c: c.cost):
-        first.setdefault(candidate.matched, candidate)
-    best = sorted(first.values(), key=lambda c: (-len(c.matched), c.cost))
+        first.setdefault((candidate.matched, candidate.nearly), candidate)
+    best = sorted(first.values(), key=lambda c: (-_n_explained(c), c.cost))
     rest = [c for c in kept if all(c is not b for b in best)]
     return (best + rest)[:N_GROUNDS]
+
+
+def _n_explained(candidate: Candidate) -> float:
+    return len(candidate.matched) + 0.5 * len(candidate.nearly - candidate.matched)
 
 
 def _further(problem: Problem, ground: Candidate) -> Iterator[Candidate]:
@@ -260,14 +297,19 @@ def _candidate(
     for name, term in sums.items():
         moved[name] = moved[name] + term if name in moved else term
     matched = problem.matches(moved)
-    if matched > ground.matched:
+    nearly = ground.nearly
+    if matched == ground.matched:
+        nearly = problem.matches_but_for_penalty(moved)
+    if matched > ground.matched or (
+        matched == ground.matched and nearly > ground.nearly
+    ):
         affects = frozenset(
             name
             for name in problem.hand
             if np.any(moved.get(name, 0.0) != ground.moved.get(name, 0.0))
         )
         parts = (*ground.parts, replace(part, affects=affects))
-        yield Candidate(parts, changes, sums, moved, matched)
+        yield Candidate(parts, changes, sums, moved, matched, nearly)
 
 
 def _along(
