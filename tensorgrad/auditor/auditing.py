@@ -27,7 +27,7 @@ from tensorgrad.auditor.recording import Record, record
 from tensorgrad.auditor.report import AuditReport, Finding, Verdict, Where
 from tensorgrad.auditor.searching import Problem, search
 from tensorgrad.auditor.sweeping import Truth, truth
-from tensorgrad.auditor.telling import findings_of, of_shapes, of_state
+from tensorgrad.auditor.telling import findings_of, of_numbers, of_shapes, of_state
 from tensorgrad.errors import ArgumentError, DTypeError, explain
 from tensorgrad.testing.checking.drawing import check_drawn, is_strategy
 from tensorgrad.testing.gradients import gradcheck
@@ -38,6 +38,9 @@ __all__ = ["audit", "audit_drawn", "audit_network"]
 
 N_STRATEGY_POINTS = 12
 N_NETWORK_POINTS = 3
+CLOSE = 1e-9
+"""A relative error that no mistake leaves, and differences may."""
+
 ALIASES = {"leaky": "leaky_relu"}
 
 
@@ -150,7 +153,7 @@ def audit(
     if first.error:
         verdict = Verdict("inconclusive", 1.0, first.error)
         finding = Finding(
-            "shape",
+            "unexplained",
             Where(tuple(shapes), None, "the function", ""),
             float("nan"),
             "",
@@ -301,7 +304,7 @@ class _Scene:
         }
         if manners.accumulates:
             hand.update({n: v for n, v in manners.increment.items() if n in hand})
-        tolerance = tolerances(self.found, self.true, self._rounding(hand), self.rng)
+        tolerance = self._tolerance(hand)
         corners = kinks(self.parts, self.true)
         verdicts = {
             name: self._verdict(name, hand.get(name), tolerance[name], corners)
@@ -324,19 +327,33 @@ class _Scene:
             }
             return verdicts, findings
         wrong = [n for n, v in verdicts.items() if v.status == "refuted" and n in hand]
+        findings += of_numbers(answer, hand, wrong)
+        skipped = {name for finding in findings for name in finding.where.tensors}
         wrong = [n for n in wrong if not self._is_right(n, hand, tolerance)]
-        if wrong:
+        if set(wrong) - skipped or manners.accumulates:
             judged = {
-                n: v for n, v in hand.items() if verdicts[n].status != "inconclusive"
+                n: v
+                for n, v in hand.items()
+                if verdicts[n].status != "inconclusive"
+                and (n not in skipped or n in manners.accumulates)
             }
             findings += self._explained(judged, tolerance)
         verdicts.update(self._deltas(answer))
         return verdicts, findings
 
-    def _rounding(self, hand: Mapping[str, Array]) -> float:
-        kinds = [v.dtype for v in hand.values() if v.dtype.kind in "fc"]
-        kinds += [v.dtype for v in self.true.gradients.values()]
-        return max(float(np.finfo(kind).eps) for kind in kinds)
+    def _tolerance(self, hand: Mapping[str, Array]) -> dict[str, float]:
+        """Return how far each tensor may be off, in the precision that it came in."""
+        eps = {
+            name: max(
+                float(np.finfo(kind).eps)
+                for kind in (true.dtype, hand.get(name, true).dtype)
+            )
+            for name, true in self.true.gradients.items()
+        }
+        by_eps = {
+            e: tolerances(self.found, self.true, e, self.rng) for e in set(eps.values())
+        }
+        return {name: by_eps[e][name] for name, e in eps.items()}
 
     def _is_right(
         self, name: str, hand: Mapping[str, Array], tolerance: Mapping[str, float]
@@ -363,8 +380,10 @@ class _Scene:
                 return Verdict("inconclusive", 1.0, told)
             return Verdict("refuted", 1.0, reason)
         gap = float(np.linalg.norm(hand - true))
-        if gap <= tolerance:
+        if gap <= tolerance or error <= CLOSE:
             reason = ""
+            if gap > tolerance:
+                reason = f"to {error:.0e}: rounding alone would leave less"
             if not np.any(true):
                 reason = (
                     "zero over zero: this point cannot tell it from a missing gradient"
@@ -376,8 +395,6 @@ class _Scene:
                 reason = f"with the other slope at a kink: {corners.texts[0]}"
                 return Verdict("confirmed", error, reason)
             return Verdict("inconclusive", error, corners.texts[0])
-        if error <= 1e-6 and hand.dtype == true.dtype:
-            return Verdict("refuted", error, "off by more than rounding, if by little")
         return Verdict("refuted", error)
 
     def _explained(

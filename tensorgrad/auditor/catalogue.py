@@ -57,7 +57,7 @@ class Context:
         array = np.asarray(self.value(number))
         seen = [array]
         others = []
-        for k in {**self.parts.names, **dict.fromkeys(self._views())}:
+        for k in self._nameable():
             value = np.asarray(self.value(k))
             if value.shape != shape or value.dtype.kind not in "fc" or k == number:
                 continue
@@ -67,15 +67,26 @@ class Context:
             others.append(k)
         return others
 
-    def _views(self) -> list[int]:
-        return [v for v in self.parts.pure if v not in self.parts.names]
+    def _nameable(self) -> dict[int, str]:
+        """Return the values with names first, then views of parameters and other results."""
+        known = dict(self.parts.names)
+        known.update((v, "") for v in self.parts.pure if v not in known)
+        for step in self.parts.found.steps:
+            known.update((r, "") for r in step.results if r not in known)
+        return known
 
     def name(self, number: int) -> str:
         """Return what a value is called."""
         names, pure = self.parts.names, self.parts.pure
         if number in names:
             return names[number]
-        return f"{pure[number]}.T" if number in pure else "another value"
+        if number in pure:
+            return f"{pure[number]}.T"
+        for step in self.parts.found.steps:
+            if number in step.results:
+                where = f" ({step.line})" if step.line else ""
+                return f"the result of {step.op.name}{where}"
+        return "another array"
 
 
 @dataclass(frozen=True, slots=True)
@@ -493,6 +504,8 @@ def _swapped(context: Context, place: Place) -> Iterator[Mistake]:
     right = context.name(other)
     for number in context.alike(other):
         wrong = context.name(number)
+        if parts.pure.get(number, "") == parts.pure.get(other):
+            continue  # a transpose, which has an entry of its own
         swapped = list(values)
         swapped[1 - k] = context.value(number)
         is_z = right.startswith("a") and wrong == f"z{right[1:].split()[0]}"
@@ -538,7 +551,7 @@ def _other_adjoint(context: Context, place: Place) -> Iterator[Mistake]:
         if any(np.array_equal(adjoint, one) for one in seen):
             continue
         seen.append(adjoint)
-        name = parts.names.get(number, "another value")
+        name = context.name(number)
         is_a = name.startswith(f"a{place.layer}")
         yield Mistake(
             "before derivative"

@@ -39,6 +39,8 @@ class Answer:
     deltas: dict[int, Array] = field(default_factory=dict)
     complaints: list[Complaint] = field(default_factory=list)
     error: str = ""
+    whole: set[str] = field(default_factory=set)
+    """Tensors that came as whole numbers."""
     written: tuple[str, ...] = ()
     """Arguments that it has written to."""
 
@@ -87,6 +89,10 @@ def _sorted(
 ) -> Answer:
     """Match what came with the parameters: in their structure, or by names."""
     answer = Answer()
+    if found is None:
+        answer.error = "it returns None: a return is missing"
+        return answer
+    found = _with_arrays(found)
     try:
         leaves, came = flatten(found)
         paths = list(came.paths())
@@ -129,6 +135,23 @@ def _sorted(
     return answer
 
 
+def _with_arrays(found: Any) -> Any:
+    """Return the same with arrays for nested lists of numbers."""
+    if isinstance(found, dict):
+        return {key: _with_arrays(value) for key, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        first: Any = found
+        while isinstance(first, (list, tuple)) and first:
+            first = first[0]
+        if isinstance(first, (int, float)):
+            try:
+                return np.asarray(found)
+            except ValueError:  # rows of different lengths
+                return found
+        return type(found)(map(_with_arrays, found)) if type(found) is list else found
+    return found
+
+
 def _spellings(name: str) -> list[str]:
     """Return how the gradient of a parameter may be called, as dw.1, dW1 or grads.w.1."""
     head, _, tail = name.rpartition(".")
@@ -167,6 +190,8 @@ def _take(answer: Answer, name: str, value: Any, shape: tuple[int, ...]) -> None
         )
         return
     is_whole = array.dtype.kind in "iub"
+    if is_whole:
+        answer.whole.add(name)
     answer.gradients[name] = array.astype(np.float64) if is_whole else array
 
 

@@ -379,6 +379,8 @@ def _added(
 ) -> Iterator[Candidate]:
     """Yield the ground with a multiple of the parameters themselves added."""
     factors: list[float] = []
+    if not addition.terms.keys() <= problem.hand.keys():
+        return
     for name, term in addition.terms.items():
         gap = problem.hand[name] - problem.true[name]
         gap = gap - ground.moved.get(name, 0.0) - addition.offset.get(name, 0.0)

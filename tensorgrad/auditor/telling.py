@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from tensorgrad.auditor.report import Finding, Where
 from tensorgrad.auditor.searching import Candidate, Found, Part, Problem
 from tensorgrad.auditor.sweeping import Truth
 
-__all__ = ["findings_of", "of_shapes", "of_state"]
+__all__ = ["findings_of", "of_numbers", "of_shapes", "of_state"]
 
 NOT_A_NUMBER = float("nan")
 
@@ -29,7 +29,7 @@ def findings_of(problem: Problem, found: Found) -> list[Finding]:
     ]
     left = sorted(found.unexplained & wrong)
     if left:
-        findings.append(_unexplained(problem, left))
+        findings.append(_unexplained(problem, left, found.best))
     return findings
 
 
@@ -100,7 +100,28 @@ def _sentence(part: Part) -> str:
     return text
 
 
-def _unexplained(problem: Problem, left: Sequence[str]) -> Finding:
+def _start(
+    problem: Problem, left: Sequence[str], best: Candidate
+) -> tuple[str, int | None]:
+    """Return where the trouble begins: the wrong layer that is nearest to the output."""
+    parts = problem.context.parts
+    wrong = {parts.layer_of(name) for name in left} - {0}
+    right = {parts.layer_of(name) for name in best.matched} - {0}
+    if not wrong:
+        return "", None
+    first = max(wrong)
+    if all(l > first for l in right) and right:
+        return (
+            f" It begins between the layers {first + 1} and {first}: above, all is right.",
+            first,
+        )
+    if first == parts.top and len(wrong) == parts.top:
+        return f" It begins at the output, in delta{first} or before it.", first
+    layers = ", ".join(map(str, sorted(wrong)))
+    return f" It sits in the gradients of the layers {layers} alone.", first
+
+
+def _unexplained(problem: Problem, left: Sequence[str], best: Candidate) -> Finding:
     errors = {n: relative_error(problem.hand[n], problem.true[n]) for n in left}
     is_small = max(errors.values()) < 1e-5
     worst = max(errors, key=lambda name: errors[name])
@@ -108,6 +129,8 @@ def _unexplained(problem: Problem, left: Sequence[str]) -> Finding:
         f"No mistake of the catalogue, and no two in different places, explain the gradient "
         f"of {', '.join(left)} (error {errors[worst]:.1e})."
     )
+    begins, layer = _start(problem, left, best)
+    message += begins
     fix = "compare the intermediates: return the deltas as {'grads': ..., 'delta': {1: ...}}"
     if is_small:
         message = (
@@ -118,7 +141,7 @@ def _unexplained(problem: Problem, left: Sequence[str]) -> Finding:
         fix = "compute in float64, and without a term such as 1e-8"
     return Finding(
         "precision" if is_small else "unexplained",
-        Where(tuple(left), None, "unknown", ""),
+        Where(tuple(left), layer, "unknown", ""),
         NOT_A_NUMBER,
         "",
         tuple(left) if is_small else (),
@@ -186,6 +209,41 @@ def of_state(
     return found
 
 
+def of_numbers(
+    answer: Answer, hand: Mapping[str, Array], wrong: Sequence[str]
+) -> list[Finding]:
+    """Return findings about wrong gradients that hold whole numbers or NaN."""
+    found = []
+    for name in wrong:
+        bad = int((~np.isfinite(hand[name])).sum())
+        if name not in answer.whole and not bad:
+            continue
+        message = (
+            f"The gradient of {name} holds whole numbers: its digits were cut off."
+        )
+        fix = (
+            "keep floating numbers: no astype(int), no // and no integer array to fill"
+        )
+        if bad:
+            count = f"{bad} of {hand[name].size} entries"
+            message = f"{count} of {name}'s gradient are NaN or infinite."
+            fix = "look for 0/0, log(0) or an overflowing exp; δ = (a - y)/n needs none of them"
+        found.append(
+            Finding(
+                "unexplained" if bad else "precision",
+                Where((name,), None, name, ""),
+                NOT_A_NUMBER,
+                "",
+                () if bad else (name,),
+                {},
+                NOT_A_NUMBER,
+                message,
+                fix,
+            )
+        )
+    return found
+
+
 def of_shapes(answer: Answer, parts: Anatomy, true: Truth) -> list[Finding]:
     """Return findings about gradients that are missing or have other shapes."""
     found = []
@@ -230,11 +288,14 @@ def _unsummed(
     parts: Anatomy, true: Truth, name: str, hand: Array, message: str
 ) -> tuple[str, str]:
     """Tell whether a gradient is a δ over which nobody has summed."""
-    for layer in parts.layers:
-        delta = true.adjoints.get(layer.z)
-        if layer.bias != name or delta is None or delta.shape != hand.shape:
+    n = float(parts.sizes.get("n", 1))
+    for place in parts.places:
+        delta = true.adjoints.get(parts.step(place).results[0])
+        if place.role != "bias" or place.leaf != name or delta is None:
             continue
-        n = float(parts.sizes.get("n", 1))
         if min(relative_error(hand, delta), relative_error(hand, n * delta)) < 1e-9:
-            return "reduction", f"{message}: it is delta{layer.number} itself"
+            return (
+                "reduction",
+                f"{message}: it is δ itself, not summed over the examples",
+            )
     return "shape", message
