@@ -16,12 +16,12 @@ import numpy as np
 from tensorgrad.auditor.recording import Record, Step
 from tensorgrad.auditor.sweeping import Site
 
-__all__ = ["Anatomy", "Layer", "Place", "dissect"]
+__all__ = ["Anatomy", "Layer", "Place", "dissect", "is_activation", "is_fused"]
 
 VIEWS = frozenset(("transpose", "swapaxes", "reshape", "expand_dims", "broadcast_to"))
 CURVED = frozenset(("softmax", "log_softmax"))
 FUSED = frozenset(("log_loss_of_logits", "cross_entropy_of_logits"))
-LOSSES = FUSED | {"log_loss_of_probabilities", "log_loss", "cross_entropy"}
+LOSSES = FUSED | {"log_loss_of_probabilities", "cross_entropy_of_probabilities"}
 
 
 @dataclass(slots=True)
@@ -161,6 +161,11 @@ def is_activation(step: Step) -> bool:
     """Tell whether a step is a function of one value, entry by entry or softmax."""
     is_unary = len(step.operands) == 1 and step.op.kind == "Pointwise"
     return is_unary or step.op.name in CURVED or step.op.name in ("relu", "leaky_relu")
+
+
+def is_fused(step: Step) -> bool:
+    """Tell whether a step is a loss that is computed from the logits."""
+    return step.op.name in FUSED
 
 
 def _place(parts: Anatomy, site: Site, step: Step, owner: dict[int, int]) -> Place:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tensorgrad._typing import Array
 from tensorgrad.auditor import lines
-from tensorgrad.auditor.anatomy import Anatomy, Place
+from tensorgrad.auditor.anatomy import Anatomy, Place, is_fused
 from tensorgrad.auditor.recording import Step
 from tensorgrad.auditor.sweeping import Change, Truth, share
 from tensorgrad.autodiff.rules import fit
@@ -391,7 +391,7 @@ OUTPUT = "output-delta"
 )
 def _output(context: Context, place: Place) -> Iterator[Mistake]:
     step = context.parts.step(place)
-    if step.op.name not in ("log_loss_of_logits", "cross_entropy_of_logits"):
+    if not is_fused(step):
         return
     z, a, y = (np.asarray(context.value(o), dtype=float) for o in step.operands[:3])
     n = step.static["n"]
@@ -443,6 +443,37 @@ def _output(context: Context, place: Place) -> Iterator[Mistake]:
             fix,
             cost,
         )
+
+
+@_entry(
+    "delta of a fitting head",
+    OUTPUT,
+    ("activation",),
+    "The first δ is a - y, though loss and head do not fit: squared errors with a sigmoid, "
+    "log-loss with a softmax.",
+)
+def _fitting(context: Context, place: Place) -> Iterator[Mistake]:
+    parts = context.parts
+    out = parts.step(place).results[0]
+    a = np.asarray(context.value(out))
+    fused = [p for p in parts.places if p.role == "loss" and p.layer == place.layer]
+    if place.layer != parts.top or any(is_fused(parts.step(p)) for p in fused):
+        return
+    n = parts.sizes.get("n", 1)
+    for number in parts.found.data.values():
+        y = np.asarray(context.value(number))
+        if y.shape != a.shape:
+            continue
+        for factor, text in ((1.0, "a - y"), (2.0, "2 (a - y)")):
+            delta = factor * (a - y) / n
+            yield Mistake(
+                f"fitting {factor:g}",
+                OUTPUT,
+                lambda g, delta=delta: delta,  # type: ignore[misc]
+                f"the delta of the output layer is {text}, which belongs to another loss",
+                _own_slope(context, place),
+                0.98,
+            )
 
 
 # ---------------------------------------------------------------------- products
@@ -510,14 +541,17 @@ def _swapped(context: Context, place: Place) -> Iterator[Mistake]:
         swapped[1 - k] = context.value(number)
         is_z = right.startswith("a") and wrong == f"z{right[1:].split()[0]}"
         is_bare = wrong.startswith(right) and wrong.endswith("before dropout")
+        below = parts.layer_of(parts.pure.get(number, ""))
+        is_own = place.role == "signal" and below == place.layer - 1 > 0
         key = "z for a" if is_z else "before dropout" if is_bare else f"value {number}"
+        key = "own weight" if is_own else key
         yield Mistake(
             key,
             "dropout" if place.role == "mask" else "operand",
             lambda g, swapped=swapped: context.share(place, g, swapped),  # type: ignore[misc]
             f"{wrong} stands where {right} belongs",
             _product(context, place),
-            1.0 if is_z or is_bare else 1.2,
+            1.0 if is_z or is_bare or is_own else 1.2,
         )
 
 
@@ -647,6 +681,52 @@ def _resized(v: Array, shape: tuple[int, ...]) -> Array:
 
 
 # ----------------------------------------------------------------------- dropout
+
+
+@_entry(
+    "mask as a matrix",
+    "dropout",
+    ("mask",),
+    "The adjoint is multiplied by the mask as matrices are, instead of entry by entry.",
+)
+def _mask_product(context: Context, place: Place) -> Iterator[Mistake]:
+    step = context.parts.step(place)
+    mask = np.asarray(context.value(step.operands[1 - place.site[1]]))
+    if mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
+        return
+    for key, change in (("right", lambda g: g @ mask), ("left", lambda g: mask @ g)):
+        yield Mistake(
+            f"matrix {key}",
+            "dropout",
+            change,
+            f"the mask of layer {place.layer} is multiplied as a matrix on the way back",
+            lines.dropped(place.layer),
+        )
+
+
+@_entry(
+    "entries for a product",
+    "reduction",
+    ("weight",),
+    "δ and a are multiplied entry by entry, where the product of matrices belongs.",
+)
+def _entrywise(context: Context, place: Place) -> Iterator[Mistake]:
+    parts = context.parts
+    step, (_, k) = parts.step(place), place.site
+    given = np.asarray(context.value(step.operands[1 - k]))
+    shape = parts.found.shape(step.operands[k])
+    if given.shape != shape or parts.found.shape(step.results[0]) != shape:
+        return
+    for key, other in (("", given), (".T", given.T)):
+        if other.shape == shape:
+            yield Mistake(
+                f"entrywise{key}",
+                "reduction",
+                lambda g, other=other: g * other,  # type: ignore[misc]
+                f"delta{place.layer} and a{place.layer - 1}{key} are multiplied entry by "
+                "entry, not as matrices",
+                lines.weight(parts, place.layer),
+            )
 
 
 @_entry(
