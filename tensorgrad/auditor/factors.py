@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-__all__ = ["expressions", "is_known"]
+__all__ = ["expressions"]
 
 # How long-winded a factor is: doubling is likelier than a width that is 2, a forgotten
 # number of examples likelier than a factor of 3.
@@ -21,6 +21,7 @@ CONSTANTS = {
     (1, 10): 2.0,
 }
 WEIGHTS = {"n": 1.5, "m": 2.5}
+RATIOS = {("n", "m"): 2.0}
 CLOSE = 1e-7
 
 
@@ -59,11 +60,6 @@ def expressions(factor: float, sizes: Mapping[str, float]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def is_known(factor: float, sizes: Mapping[str, float]) -> bool:
-    """Tell whether a factor is zero, or a product of sizes and constants."""
-    return abs(factor) < CLOSE or bool(expressions(factor, sizes))
-
-
 def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
     """Yield texts, values and how long-winded they are."""
     known = {name: value for name, value in sizes.items() if value and value != 1}
@@ -72,7 +68,9 @@ def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
     for top, weight in plain.items():
         ratios += [((top,), (), weight), ((), (top,), weight)]
         ratios += [
-            ((top,), (low,), weight + plain[low] - 0.5) for low in plain if low != top
+            ((top,), (low,), RATIOS.get((top, low), weight + plain[low]))
+            for low in plain
+            if low != top
         ]
     if "n" in known:
         ratios += [(("n", "n"), (), 2.5), ((), ("n", "n"), 2.5)]

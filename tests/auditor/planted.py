@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.testing.networks import Mlp
+from tensorgrad.testing.networks import Mlp, draw_mlp
 
 LEAK = 0.01
 
@@ -211,3 +212,96 @@ def lower(
     if "z in formula" in wrong and here and name == "tanh":
         found = da * (1 - z**2)
     return -found if "sign" in wrong else found
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A mistake by its word, and what an audit has to say about it."""
+
+    word: str
+    families: tuple[str, ...]
+    expression: str | None = None
+    above: bool = False
+    """Made in a layer that has one below it."""
+
+
+SLOPE = ("activation-derivative",)
+PLANTED = (
+    Planted("no mean", ("scale",), "n"),
+    Planted("no mean in db", ("scale",), "n"),
+    Planted("features", ("scale",), "n/m"),
+    Planted("doubled delta", ("scale",), "2"),
+    Planted("scaled", ("scale",), "3", above=True),
+    Planted("sign", ("sign",), "-1"),
+    Planted("penalty subtracted", ("penalty",), "-1"),
+    Planted("penalty missing", ("penalty",), "0"),
+    Planted("half penalty", ("penalty",), "1/2"),
+    Planted("lambda", ("penalty",), "n"),
+    Planted("bias penalty", ("penalty",), "1"),
+    Planted("means", ("reduction",), above=True),
+    Planted("means everywhere", ("reduction",)),
+    Planted("not transposed", ("transpose",)),
+    Planted("updated", ("operand",)),
+    Planted("z for a", ("operand",), above=True),
+    Planted("before dropout", ("operand",), above=True),
+    Planted("neighbour", SLOPE),
+    Planted("missing", SLOPE),
+    Planted("twice", SLOPE),
+    Planted("leak ignored", SLOPE),
+    Planted("at a", SLOPE),
+    Planted("z in formula", SLOPE),
+    Planted("extra slope", ("output-delta",)),
+    Planted("head missing", (*SLOPE, "output-delta")),
+    Planted("plus", ("softmax-jacobian",)),
+    Planted("mask missing", ("dropout",)),
+    Planted("scale missing", ("dropout",)),
+    Planted("dropout missing", ("dropout",)),
+)
+KINDS = {kind.word: kind for kind in PLANTED}
+
+ONLY_WITH = {
+    "extra slope": ("log_loss", "cross_entropy"),
+    "head missing": ("mse",),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, a gradient with mistakes in it, and the tensors that they spoil."""
+
+    network: Mlp
+    layer: int
+    words: tuple[str, ...]
+    wrong: frozenset[str]
+
+    def handwritten(self) -> Callable[[Any, Any, Any], Any]:
+        """Return the gradient, with an empty memory."""
+        return backward(self.network, self.words, self.layer)
+
+
+def spoilt(net: Mlp, words: Collection[str], layer: int) -> frozenset[str]:
+    """Return the tensors that differ from the gradient without mistakes."""
+    found, right = (
+        backward(net, w, layer)(net.params, net.x, net.y) for w in (words, ())
+    )
+    return frozenset(
+        f"{kind}.{l}"
+        for kind in right
+        for l in right[kind]
+        if not np.allclose(found[kind][l], right[kind][l], rtol=1e-9, atol=1e-13)
+    )
+
+
+def plant(words: tuple[str, ...], seed: int) -> Case:
+    """Draw networks until each of the mistakes spoils something by itself."""
+    kinds = [KINDS[word] for word in words]
+    for attempt in count():
+        rng = np.random.default_rng([seed, attempt])
+        net = draw_mlp(rng, dropout=True)
+        top = len(net.activations)
+        is_above = any(kind.above for kind in kinds)
+        layer = int(rng.integers(2, top + 1) if is_above else rng.integers(1, top))
+        is_apt = all(net.loss in ONLY_WITH.get(w, (net.loss,)) for w in words)
+        if is_apt and all(spoilt(net, (word,), layer) for word in words):
+            return Case(net, layer, words, spoilt(net, words, layer))
+    raise AssertionError

@@ -1,0 +1,82 @@
+"""A mistake planted in the derivation of the notes is named, located and measured."""
+
+from __future__ import annotations
+
+import pytest
+
+import tensorgrad as tg
+from tests.auditor.planted import KINDS, PLANTED, Planted, backward, plant
+
+SEEDS = range(3)
+
+PAIRS = (
+    ("no mean in db", "z for a"),
+    ("sign", "means"),
+    ("no mean", "missing"),
+    ("lambda", "missing"),
+    ("bias penalty", "neighbour"),
+    ("mask missing", "scaled"),
+    ("not transposed", "means"),
+    ("doubled delta", "leak ignored"),
+    ("dropout missing", "bias penalty"),
+    ("no mean in db", "lambda"),
+    ("half penalty", "means everywhere"),
+)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", PLANTED, ids=lambda kind: kind.word)
+def test_mistake_is_named_and_explains_every_wrong_tensor(
+    kind: Planted, seed: int
+) -> None:
+    case = plant((kind.word,), seed)
+    report = tg.audit(case.handwritten(), case.network)
+    (finding,) = report.findings
+    assert {
+        n for n, v in report.verdicts.items() if v.status == "refuted"
+    } == case.wrong
+    assert finding.family in kind.families
+    assert kind.expression in (None, finding.factor_expr)
+    assert set(finding.explains) == case.wrong
+    assert finding.residual < 1e-8
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("words", PAIRS, ids=" and ".join)
+def test_two_mistakes_are_told_apart(words: tuple[str, str], seed: int) -> None:
+    case = plant(words, seed)
+    report = tg.audit(case.handwritten(), case.network)
+    wanted = [KINDS[word].families for word in words]
+    found = [finding.family for finding in report.findings]
+    assert {
+        n for n, v in report.verdicts.items() if v.status == "refuted"
+    } == case.wrong
+    assert len(found) == 2
+    assert all(any(family in families for family in found) for families in wanted)
+    assert all(finding.residual < 1e-8 for finding in report.findings)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_gradients_that_add_up_over_calls_are_told(seed: int) -> None:
+    network = plant(("missing",), seed).network
+    report = tg.audit(backward(network, ("accumulated",)), network)
+    (finding,) = report.findings
+    assert finding.family == "state"
+    assert set(finding.explains) == set(report.verdicts)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_place_is_the_layer_of_the_mistake(seed: int) -> None:
+    case = plant(("missing",), seed)
+    (finding,) = tg.audit(case.handwritten(), case.network).findings
+    assert finding.where.layer == case.layer
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_predicted_gradient_is_the_handwritten_one(seed: int) -> None:
+    case = plant(("z for a",), seed)
+    network = case.network
+    (finding,) = tg.audit(case.handwritten(), network).findings
+    hand = case.handwritten()(network.params, network.x, network.y)
+    name = f"w.{case.layer}"
+    assert finding.predicted[name] == pytest.approx(hand["w"][case.layer], rel=1e-9)
