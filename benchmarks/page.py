@@ -69,6 +69,17 @@ NUMPY_REMARKS = {
 }
 
 
+MACHINE = """\
+## What the machine decides
+
+OpenBLAS chooses its kernels by the processor's model. Where it does not know a model it takes
+older ones: on processors with AVX-512 that it does not recognise, products take twice as long
+as they need, for NumPy and for everything that calls it. `python -m threadpoolctl -i numpy`
+shows the choice as *architecture*. If that is `Haswell` or `Zen` on a machine with AVX-512,
+`OPENBLAS_CORETYPE=SkylakeX` in the environment, set before Python starts, doubles the speed of
+every large product. The figures above were taken with what is said under *BLAS*."""
+
+
 def page(
     rows: dict[str, Any], jobs: dict[str, Any], profiles: list[dict[str, Any]]
 ) -> str:
@@ -114,14 +125,7 @@ turns, and `fit` finds its programs in the cache after its first run; JAX compil
 
 {_jobs(jobs["jobs"])}
 
-## What the machine decides
-
-OpenBLAS chooses its kernels by the processor's model. Where it does not know a model it takes
-older ones: on processors with AVX-512 that it does not recognise, products take twice as long
-as they need, for NumPy and for everything that calls it. `python -m threadpoolctl -i numpy`
-shows the choice as *architecture*. If that is `Haswell` or `Zen` on a machine with AVX-512,
-`OPENBLAS_CORETYPE=SkylakeX` in the environment, set before Python starts, doubles the speed of
-every large product. The figures above were taken with what is said under *BLAS*.
+{MACHINE}
 
 ## To repeat it
 

@@ -16,6 +16,7 @@ from tensorgrad import (
     tree,
 )
 from tensorgrad._typing import Array, ArrayLike, Axis, Shape
+from tensorgrad.auditor.auditing import audit
 from tensorgrad.autodiff.custom import custom_gradient
 from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.autodiff.matrices import hessian, jacobian
@@ -206,6 +207,7 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
+    "audit",
     "average",
     "bincount",
     "bitwise_and",

@@ -129,6 +129,11 @@ def _layers(parts: Anatomy) -> dict[int, int]:
         if not number or out in parts.names:
             continue
         _extend(parts.layers[number - 1], step, parts)
+    _name(parts)
+    return owner
+
+
+def _name(parts: Anatomy) -> None:
     for layer in parts.layers:
         parts.names[layer.z] = f"z{layer.number}"
         if layer.a != layer.z:
@@ -136,7 +141,6 @@ def _layers(parts: Anatomy) -> dict[int, int]:
         if layer.passed != layer.a:
             parts.names[layer.a] = f"a{layer.number} before dropout"
             parts.names[layer.passed] = f"a{layer.number}"
-    return owner
 
 
 def _extend(layer: Layer, step: Step, parts: Anatomy) -> None:
@@ -169,38 +173,46 @@ def is_fused(step: Step) -> bool:
 
 
 def _place(parts: Anatomy, site: Site, step: Step, owner: dict[int, int]) -> Place:
-    found, (s, k) = parts.found, site
-    operand, out = step.operands[k], step.results[0]
+    operand, out = step.operands[site[1]], step.results[0]
     leaf = parts.pure.get(operand, "")
     layer = max((owner.get(v, 0) for v in (out, operand)), default=0)
-    is_pure_step = leaf and step.op.name in VIEWS
-    role = "other"
-    if is_pure_step:
-        role = "other"
-    elif s == len(found.steps) - 1:
-        role = "cost"
-    elif out not in found.on_data:
-        role = "decay" if leaf else "other"
-        if leaf:
-            parts.penalised.add(leaf)
-    elif operand not in found.on_data and not leaf:
-        role = "penalty"
-    elif step.op.is_matmul:
-        role = "weight" if leaf else "signal"
-    elif leaf and found.shape(operand) != found.shape(out):
-        role = "bias"
-    elif step.op.name in LOSSES:
-        role = "loss"
-    elif is_activation(step):
-        role = "activation"
-    elif step.op.name == "multiply" and _is_mask(parts, step, k):
-        role = "mask"
-    elif step.op.name in ("divide", "multiply") and _follows_mask(parts, step, k):
-        role = "keep"
-    elif _splits_off_a_penalty(parts, step, k):
-        role = "data"
+    role = _role(parts, site, step, leaf)
+    if role == "decay":
+        parts.penalised.add(leaf)
     name = parts.names.get(operand, step.op.name)
     return Place(site, role, layer, leaf, name, step.line)
+
+
+def _role(parts: Anatomy, site: Site, step: Step, leaf: str) -> str:
+    """Return the part that a site plays."""
+    found, (s, k) = parts.found, site
+    operand, out = step.operands[k], step.results[0]
+    if leaf and step.op.name in VIEWS:
+        return "other"
+    if s == len(found.steps) - 1:
+        return "cost"
+    if out not in found.on_data:
+        return "decay" if leaf else "other"
+    if operand not in found.on_data and not leaf:
+        return "penalty"
+    if step.op.is_matmul:
+        return "weight" if leaf else "signal"
+    if leaf and found.shape(operand) != found.shape(out):
+        return "bias"
+    return _role_by_op(parts, step, k)
+
+
+def _role_by_op(parts: Anatomy, step: Step, k: int) -> str:
+    name = step.op.name
+    if name in LOSSES:
+        return "loss"
+    if is_activation(step):
+        return "activation"
+    if name == "multiply" and _is_mask(parts, step, k):
+        return "mask"
+    if name in ("divide", "multiply") and _follows_mask(parts, step, k):
+        return "keep"
+    return "data" if _splits_off_a_penalty(parts, step, k) else "other"
 
 
 def _splits_off_a_penalty(parts: Anatomy, step: Step, k: int) -> bool:

@@ -14,7 +14,14 @@ __all__ = ["blind_spots"]
 
 def blind_spots(parts: Anatomy, true: Truth) -> list[str]:
     """Return one sentence for each way in which the point is degenerate."""
-    return [*_of_sizes(parts), *_of_values(parts), *_of_gradients(true)]
+    return [
+        *_of_sizes(parts),
+        *_of_values(parts),
+        *_of_rectifiers(parts),
+        *_of_activations(parts),
+        *_of_absence(parts),
+        *_of_gradients(true),
+    ]
 
 
 def _of_sizes(parts: Anatomy) -> Iterator[str]:
@@ -54,12 +61,19 @@ def _of_values(parts: Anatomy) -> Iterator[str]:
             yield f"{name} is zero: a penalty on it, or its use, cannot be seen."
         elif value.size and np.abs(value).max() < 1e-3:
             yield f"{name} is tiny: activations are nearly linear there."
+
+
+def _of_rectifiers(parts: Anatomy) -> Iterator[str]:
+    found = parts.found
     for step in found.steps:
         if step.op.name in ("relu", "leaky_relu"):
             z = np.asarray(found.values[step.operands[0]])
             if z.size and ((z > 0).all() or (z < 0).all()):
                 side = "positive" if (z > 0).all() else "negative"
                 yield f"All that goes into {step.op.name} ({step.line}) is {side}."
+
+
+def _of_activations(parts: Anatomy) -> Iterator[str]:
     used: dict[str, list[str]] = {}
     for place in parts.places:
         if place.role == "activation":
@@ -70,6 +84,9 @@ def _of_values(parts: Anatomy) -> Iterator[str]:
                 f"Layers {', '.join(layers)} all have {name}: the derivative of one in place "
                 "of another cannot be told; take different activations."
             )
+
+
+def _of_absence(parts: Anatomy) -> Iterator[str]:
     if not parts.penalised:
         yield "There is no penalty in the cost: its gradient is not tested."
     if not any(place.role == "mask" for place in parts.places):

@@ -90,17 +90,9 @@ def directions(context: Context, hand: Mapping[str, Array]) -> Iterator[Directio
             yield _factor(context, (place,))
     for group in decays.values():
         yield _factor(context, tuple(group))
-    numbers = _numbers(context)
     for role, group in by_role.items():
-        if role not in PLURAL or len(group) < 2:
-            continue
-        yield _factor(context, tuple(group), numbers)
-        below = tuple(p for p in group if p.layer < context.parts.top)
-        if 1 < len(below) < len(group):
-            yield _factor(context, below, numbers)
-        above = tuple(p for p in group if p.layer > 1)
-        if 1 < len(above) < len(group):
-            yield _factor(context, above, numbers)
+        if role in PLURAL and len(group) > 1:
+            yield from _of_group(context, group)
     signals = by_role.get("signal", [])
     for group_ in [(p,) for p in signals] + (
         [tuple(signals)] if len(signals) > 1 else []
@@ -108,6 +100,17 @@ def directions(context: Context, hand: Mapping[str, Array]) -> Iterator[Directio
         updated = _updated(context, group_, hand)
         if updated is not None:
             yield updated
+
+
+def _of_group(context: Context, group: list[Place]) -> Iterator[Direction]:
+    """Yield factors that all places of a part have, or all but those of one end."""
+    numbers = _numbers(context)
+    yield _factor(context, tuple(group), numbers)
+    below = tuple(p for p in group if p.layer < context.parts.top)
+    above = tuple(p for p in group if p.layer > 1)
+    for some in (below, above):
+        if 1 < len(some) < len(group):
+            yield _factor(context, some, numbers)
 
 
 def _is_repeated(context: Context, place: Place) -> bool:
@@ -176,7 +179,6 @@ def _subject(context: Context, place: Place) -> str:
     }.get(place.role, f"the adjoint that passes {name} ({place.line})")
 
 
-# size: one table of words, from number to meaning.
 def _told(
     context: Context,
     place: Place,

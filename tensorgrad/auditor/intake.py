@@ -104,14 +104,12 @@ def _sorted(
     entries = dict(zip(paths, leaves, strict=True))
     names = [p for p in structure.paths() if p in shapes]
     if "" in entries and len(names) > 1:
-        kind = type(found).__name__
-        answer.error = f"it returns one {kind} for {len(names)} parameters"
+        answer.error = (
+            f"it returns one {type(found).__name__} for {len(names)} parameters"
+        )
         return answer
     if isinstance(found, (tuple, list)) and names and names[0] not in entries:
-        if not any("." in p for p in paths) and len(paths) == len(names):
-            entries = dict(zip(names, leaves, strict=True))
-        elif f"0.{names[0]}" in entries:  # (grads, something else)
-            entries = {p[2:]: v for p, v in entries.items() if p.startswith("0.")}
+        entries = _by_name(entries, names)
     for name in names:
         keys = [key for key in _spellings(name) if key in entries]
         if not keys:
@@ -126,13 +124,30 @@ def _sorted(
             )
             continue
         _take(answer, name, entries[keys[0]], shapes[name])
+    answer.deltas = _deltas(entries)
+    return answer
+
+
+def _by_name(entries: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Give the members of a tuple the names of the parameters, or unpack (grads, more)."""
+    is_flat = not any("." in path for path in entries)
+    if is_flat and len(entries) == len(names):
+        return dict(zip(names, entries.values(), strict=True))
+    if f"0.{names[0]}" in entries:
+        return {p[2:]: v for p, v in entries.items() if p.startswith("0.")}
+    return entries
+
+
+def _deltas(entries: Mapping[str, Any]) -> dict[int, Array]:
+    """Return the δ that came as well, by layer."""
+    found = {}
     for path, value in entries.items():
         head, _, number = path.rpartition(".")
         if head.split(".")[-1] in ("delta", "deltas", "dz") and number.isdigit():
             array = np.asarray(as_value(value))
             if array.dtype.kind in "fc":
-                answer.deltas[int(number)] = array
-    return answer
+                found[int(number)] = array
+    return found
 
 
 def _with_arrays(found: Any) -> Any:

@@ -227,24 +227,28 @@ def _of_catalogue(problem: Problem, ground: Candidate) -> Iterator[Candidate]:
             )
             yield from _tried(problem, ground, [(place, mistake)])
     for group, members in groups.items():
-        whole = groups[group[0], group[1]]
-        if len(members) > 1 and (len(group) == 2 or len(members) < len(whole)):
+        is_part = len(group) == 3 and len(members) == len(groups[group[0], group[1]])
+        if len(members) > 1 and not is_part:
             yield from _tried(problem, ground, members)
             below = [m for m in members if m[0].layer < context.parts.top]
             if 1 < len(below) < len(members):
                 yield from _tried(problem, ground, below)
-    # A mask and its scale go together.
-    masks, keeps = (
-        groups.get(("mask", "mask missing"), []),
-        groups.get(("keep", "scale missing"), []),
-    )
+    for members in _whole_dropouts(groups):
+        yield from _tried(problem, ground, members, "dropout missing")
+
+
+def _whole_dropouts(
+    groups: Mapping[tuple[str, ...], list[tuple[Place, Mistake]]],
+) -> list[list[tuple[Place, Mistake]]]:
+    """Return masks with their scales: by layer, and all together."""
+    masks = groups.get(("mask", "mask missing"), [])
+    keeps = groups.get(("keep", "scale missing"), [])
     both = [
         [m for m in (*masks, *keeps) if m[0].layer == layer]
         for layer in sorted({m[0].layer for m in masks} & {k[0].layer for k in keeps})
     ]
-    for members in (*both, [m for pair in both for m in pair]):
-        if members:
-            yield from _tried(problem, ground, members, "dropout missing")
+    everything = [m for pair in both for m in pair]
+    return [*both, everything] if everything else []
 
 
 def _tried(

@@ -95,6 +95,11 @@ True
 >>> evaluate(("square", 0), [np.array([3.0])])
 array([9.])
 """,
+    "auditor": """
+>>> from tensorgrad.auditor import audit
+>>> audit(lambda params, x, y: None, [3, 1], ["sigmoid"]).verdict
+'inconclusive'
+""",
     "verify": """
 >>> from tensorgrad.verify import CLAIMS
 >>> {"logistic-gradient"} <= {claim.id for claim in CLAIMS}

@@ -11,7 +11,7 @@ from tests.architecture.layer_examples import EXAMPLES
 from tests.architecture.sources import PACKAGE, ROOT, layer_names
 
 # These may know test frameworks, drawing libraries and the command line.
-TOP_LAYERS = {"audit", "cli", "derive", "interop", "show", "testing", "verify"}
+TOP_LAYERS = {"auditor", "cli", "derive", "interop", "show", "testing", "verify"}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 TIMEOUT_S = 60
 

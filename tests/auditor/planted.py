@@ -106,12 +106,14 @@ def output_delta(net: Mlp, z: Any, a: Any, y: Any, wrong: Collection[str]) -> An
     return delta / n
 
 
+# size: a line for each mistake, so that each can be read beside the right one.
 def backward(
     net: Mlp, wrong: Collection[str] = (), layer: int = 1
 ) -> Callable[[Any, Any, Any], Any]:
     """Return a handwritten gradient with mistakes; those of one layer are made in `layer`."""
     kept: dict[Any, Any] = {}
 
+    # size: as above.
     def gradient(params: Any, x: Any, y: Any) -> Any:
         w, top, n = dict(params["w"]), len(net.activations), x.shape[1]
         values = forward(net, params, x)
@@ -169,6 +171,7 @@ def penalty(net: Mlp, params: Any, l: int, n: int, wrong: Collection[str]) -> An
     return factor * params["w"][l]
 
 
+# size: as above.
 def lower(
     net: Mlp,
     w: Any,

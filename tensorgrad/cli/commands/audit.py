@@ -102,6 +102,11 @@ def add(commands: Any, prog: str) -> None:
     parser.add_argument(
         "--args", metavar="EXPRESSION", help="arguments of both, with --loss, as Python"
     )
+    _add_outputs(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_outputs(parser: Parser) -> None:
     parser.add_argument(
         "--seed",
         type=count("--seed", 0),
@@ -111,7 +116,6 @@ def add(commands: Any, prog: str) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write it as data")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page")
-    parser.set_defaults(run=run)
 
 
 def _widths(text: str) -> list[int]:
