@@ -91,7 +91,7 @@ def dissect(found: Record) -> Anatomy:
     parts = Anatomy(found)
     parts.pure = {number: name for name, number in found.leaves.items()}
     parts.names = {number: name for name, number in found.leaves.items()}
-    parts.names.update((v, f"data {k}") for k, v in found.data.items())
+    parts.names.update((v, k) for k, v in found.data.items())
     owner = _layers(parts)
     for s, step in enumerate(found.steps):
         if step.op.kind == "Zero":
@@ -99,6 +99,10 @@ def dissect(found: Record) -> Anatomy:
         for k, operand in enumerate(step.operands):
             if operand in found.on_params and k not in step.op.report_only:
                 parts.places.append(_place(parts, (s, k), step, owner))
+    for place in parts.places:
+        if place.role == "mask":
+            mask = parts.operand(place.site, 1 - place.site[1])
+            parts.names.setdefault(mask, f"mask{place.layer}")
     parts.sizes = _sizes(parts)
     return parts
 
@@ -140,7 +144,9 @@ def _name(parts: Anatomy) -> None:
             parts.names[layer.a] = f"a{layer.number}"
         if layer.passed != layer.a:
             parts.names[layer.a] = f"a{layer.number} before dropout"
-            parts.names[layer.passed] = f"a{layer.number}"
+            parts.names[layer.passed] = f"a{layer.number} after dropout"
+        if layer.number == 1:
+            parts.names.setdefault(layer.given, "a0")
 
 
 def _extend(layer: Layer, step: Step, parts: Anatomy) -> None:

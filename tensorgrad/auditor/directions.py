@@ -207,7 +207,7 @@ def _told(
     if place.role in ("mask", "keep"):
         family = "dropout"
     if not written:
-        text = f"{subject} {verb} {factor:.6g} times too large"
+        text = f"{subject} {verb} {factor:.6g} times the true one"
         return Told(family, text, _formula(context, place), 1.6, factor, ())
     text = f"{subject} {verb} {_times(written[0])}"
     likely = {"n", "1/n", "2", "1/2"}

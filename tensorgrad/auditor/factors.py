@@ -20,6 +20,9 @@ CONSTANTS = {
     (10, 1): 2.0,
     (1, 10): 2.0,
 }
+LONGEST, NEAR = 4.0, 1.0
+"""Longer products are chance; those that are longer by less may be meant."""
+
 WEIGHTS = {"n": 1.5, "m": 2.5}
 RATIOS = {("n", "m"): 2.0}
 CLOSE = 1e-7
@@ -38,8 +41,8 @@ def expressions(factor: float, sizes: Mapping[str, float]) -> list[str]:
     Returns
     -------
     list of str
-        Those that are equally simple, "" for none: a size that has the value of another one
-        cannot be told from it.
+        The simplest first, and others that are nearly as simple: a size that has the value
+        of another one cannot be told from it.
 
     Examples
     --------
@@ -48,16 +51,15 @@ def expressions(factor: float, sizes: Mapping[str, float]) -> list[str]:
     >>> expressions(0.123, {"n": 7, "m": 4})
     []
     """
-    best = 99.0
-    found: list[str] = []
+    found: dict[str, float] = {}
     for text, value, weight in _written(sizes):
-        for sign in ("", "-"):
-            signed = -value if sign else value
-            if abs(signed - factor) <= CLOSE * abs(factor) and weight <= best:
-                found = found if weight == best else []
-                best = weight
-                found.append(f"{sign}{text}")
-    return list(dict.fromkeys(found))
+        for sign, signed in (("", value), ("-", -value)):
+            is_same = abs(signed - factor) <= CLOSE * abs(factor)
+            if is_same and weight <= LONGEST:
+                found.setdefault(f"{sign}{text}", weight)
+    best = min(found.values(), default=0.0)
+    near = [text for text, weight in found.items() if weight <= best + NEAR]
+    return sorted(near, key=lambda text: found[text])
 
 
 def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
@@ -72,6 +74,9 @@ def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:
             for low in plain
             if low != top
         ]
+    if known.get("n", 0) > 2:
+        known["(n-1)"] = known["n"] - 1
+        ratios += [(("n",), ("(n-1)",), 3.0), (("(n-1)",), ("n",), 3.0)]
     if "n" in known:
         ratios += [(("n", "n"), (), 2.5), ((), ("n", "n"), 2.5)]
     for (constant, extra), (above, below, weight) in product(CONSTANTS.items(), ratios):

@@ -6,6 +6,7 @@ replaced by a mistaken one (`sweeping`).
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import sys
 from collections.abc import Callable, Sequence
@@ -184,7 +185,7 @@ def record(
     found.steps.append(Step(TABLE["positive"].op, (found.root,), {}, (end,), _line()))
     found.root = end
     _mark(found)
-    for name, value in _named_arrays(data):
+    for name, value in _named_arrays(loss, data):
         number = watcher.numbers.get(id(value))
         if number is not None:
             found.data[name] = number
@@ -203,13 +204,24 @@ def _what(cost: Any) -> str:
     return f"of type {type(cost).__name__}, without a graph"
 
 
-def _named_arrays(data: Sequence[Any]) -> list[tuple[str, Array]]:
+def _named_arrays(
+    loss: Callable[..., Any], data: Sequence[Any]
+) -> list[tuple[str, Array]]:
+    """Return the arrays among the data, by the names that the cost has for them."""
+    try:
+        parameters = list(inspect.signature(loss).parameters.values())[1:]
+        named = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    except (TypeError, ValueError):
+        named = []
     leaves, structure = flatten(tuple(data))
     found = []
     for leaf, path in zip(leaves, structure.paths(), strict=True):
         value = as_value(leaf)
+        number, _, rest = path.partition(".")
+        place = int(number)
+        name = named[place] if place < len(named) else f"data {number}"
         if isinstance(value, np.ndarray) and value.ndim:
-            found.append((path, value))
+            found.append((f"{name}.{rest}" if rest else name, value))
     return found
 
 

@@ -92,8 +92,8 @@ def _where(part: Part, explained: Sequence[str]) -> Where:
 
 
 def _sentence(part: Part) -> str:
-    text = f"{part.text[0].upper()}{part.text[1:]}."
-    others = part.expressions[1:]
+    text = f"{_capital(part.text)}."
+    others = part.expressions[1:4]
     if others:
         listed = ", ".join(others)
         text += f" (The factor may as well be {listed}: these sizes are the same here.)"
@@ -119,6 +119,13 @@ def _start(
         return f" It begins at the output, in delta{first} or before it.", first
     layers = ", ".join(map(str, sorted(wrong)))
     return f" It sits in the gradients of the layers {layers} alone.", first
+
+
+def _capital(text: str) -> str:
+    """Begin a sentence with a capital, unless it begins with a name such as delta1."""
+    first = text.split(maxsplit=1)[0]
+    is_word = first.isalpha() and len(first) > 1
+    return f"{text[0].upper()}{text[1:]}" if is_word else text
 
 
 def _unexplained(problem: Problem, left: Sequence[str], best: Candidate) -> Finding:
@@ -277,7 +284,7 @@ def of_shapes(answer: Answer, parts: Anatomy, true: Truth) -> list[Finding]:
                 (complaint.name,),
                 {},
                 NOT_A_NUMBER,
-                f"{message[0].upper()}{message[1:]}.",
+                f"{_capital(message)}.",
                 fix,
             )
         )

@@ -52,6 +52,19 @@ def _dropped(context: Context, place: Place) -> Iterator[Mistake]:
             fix,
             0.9,
         )
+        scale = float(np.asarray(context.value(step.operands[1 - k])).reshape(-1)[0])
+        keep = scale if step.op.name == "divide" else 1 / scale
+        for key, text, number in (
+            ("scale inverted", "multiplied by p instead of divided", keep),
+            ("scale 1 - p", "divided by 1 - p instead of p", 1 / (1 - keep or 1.0)),
+        ):
+            yield Mistake(
+                key,
+                "dropout",
+                lambda g, number=number: context.fitted(place, g * number),  # type: ignore[misc]
+                f"the mask of layer {l} is {text} on the way back",
+                fix,
+            )
         yield Mistake(
             "scale twice",
             "dropout",

@@ -45,6 +45,11 @@ def _output(context: Context, place: Place) -> Iterator[Mistake]:
         ("coded", OUTPUT, "takes labels of -1 and 1 for those of 0 and 1", a - (2 * y - 1), 1.0),
         ("tanh slope", OUTPUT, "is multiplied by 1 - a²", (a - y) * (1 - a * a), 1.1),
     ]  # fmt: skip
+    found.append(("ones", OUTPUT, "takes 1 for every label", a - 1, 1.1))
+    if is_softmax:
+        inner = (a * (a - y)).sum(axis=axis, keepdims=True)
+        text = "passes the Jacobian of softmax, which is in a - y already, once more"
+        found.append(("jacobian twice", OUTPUT, text, a * (a - y - inner), 1.0))
     for k in range(a.ndim):
         if a.shape[k] > 1:
             found.append(

@@ -74,7 +74,7 @@ def _swapped(context: Context, place: Place) -> Iterator[Mistake]:
         swapped = list(values)
         swapped[1 - k] = context.value(number)
         is_z = right.startswith("a") and wrong == f"z{right[1:].split()[0]}"
-        is_bare = wrong.startswith(right) and wrong.endswith("before dropout")
+        is_bare = wrong.endswith("before dropout") and wrong[:2] == right[:2]
         below = parts.layer_of(parts.pure.get(number, ""))
         is_own = place.role == "signal" and below == place.layer - 1 > 0
         key = "z for a" if is_z else "before dropout" if is_bare else f"value {number}"

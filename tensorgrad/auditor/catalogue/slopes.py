@@ -190,3 +190,55 @@ def _at_linear(context: Context, place: Place) -> Iterator[Mistake]:
             f"the derivative of {name} is used at layer {l}, which is linear",
             f"δ{lines.up(l)} = ∂J/∂a{lines.up(l)}:  delta{l} = da{l}",
         )
+
+
+SLIPS: dict[str, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
+    "sigmoid": (
+        ("a (1 + a)", lambda a: a * (1 + a)),
+        ("1 - a", lambda a: 1 - a),
+        ("a", lambda a: a),
+        ("a² (1 - a)", lambda a: a * a * (1 - a)),
+        ("a (1 - a²)", lambda a: a * (1 - a * a)),
+        ("-a (1 - a)", lambda a: -a * (1 - a)),
+    ),
+    "tanh": (
+        ("1 - a", lambda a: 1 - a),
+        ("1 + a²", lambda a: 1 + a * a),
+        ("a²", lambda a: a * a),
+        ("a² - 1", lambda a: a * a - 1),
+        ("(1 - a)²", lambda a: (1 - a) ** 2),
+        ("a (1 - a²)", lambda a: a * (1 - a * a)),
+    ),
+    "relu": (
+        ("the other side's", lambda a: (a <= 0) * 1.0),
+        ("a", lambda a: a),
+    ),
+    "leaky_relu": (
+        ("that with the sides exchanged", lambda a: np.where(a > 0, 0.01, 1.0)),
+        ("a", lambda a: a),
+    ),
+    "softmax": (),
+}
+"""Slips of the pen in the derivatives, by what comes out of the activation."""
+
+
+@entry(
+    "a slip in the derivative",
+    ACTIVATION,
+    ("activation",),
+    "A square, a sign or a factor of the formula is lost: 1 - a for 1 - a².",
+)
+def _slipped(context: Context, place: Place) -> Iterator[Mistake]:
+    step = context.parts.step(place)
+    a = np.asarray(context.value(step.results[0]))
+    for text, slope_of in SLIPS.get(step.op.name, ()):
+        with np.errstate(all="ignore"):
+            slope = slope_of(a)
+        yield Mistake(
+            f"slip {text}",
+            ACTIVATION,
+            lambda g, slope=slope: context.fitted(place, g * slope),  # type: ignore[misc]
+            f"the derivative of {step.op.name} is written as {text}",
+            own_slope(context, place),
+            1.05,
+        )
