@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import tensorgrad  # noqa: E402
-from docs.generate import errata_page, executed_pages  # noqa: E402
+from docs.generate import catalogue_page, errata_page, executed_pages  # noqa: E402
 
 project = "tensorgrad"
 author = "The tensorgrad developers"
@@ -65,6 +65,7 @@ def _run_and_write(app: Any) -> None:
     # neither can say what no longer holds.
     executed_pages.run_pages()
     errata_page.write()
+    catalogue_page.write()
 
 
 def setup(app: Any) -> None:

@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "tensorgrad") -> int:
     -------
     int
         0: done. 1: gradients disagree (demo), a claim is not settled (verify), or a
-        derivative is refuted (check). 2: the arguments, the data or a file cannot be
-        used; the reason is on stderr. 3: a derivative cannot be told (check). 130:
+        derivative is refuted (check, audit). 2: the arguments, the data or a file cannot be
+        used; the reason is on stderr. 3: a derivative cannot be told (check, audit). 130:
         interrupted. 141: nobody reads the output any more.
 
     Examples
