@@ -13,6 +13,7 @@ from tensorgrad.auditor.adapting import adapted
 from tensorgrad.auditor.anatomy import dissect
 from tensorgrad.auditor.blindness import blind_spots
 from tensorgrad.auditor.intake import Answer, behaviour, call
+from tensorgrad.auditor.recognition import recognise
 from tensorgrad.auditor.recording import record
 from tensorgrad.auditor.report import AuditReport, Finding, Verdict, Where
 from tensorgrad.auditor.scene import Scene
@@ -127,6 +128,7 @@ def audit(
                 "Pass the parameters as float64",
             )
         )
+    recognise(found)
     true, parts = truth(found), dissect(found)
     shapes = {name: np.shape(value) for name, value in true.gradients.items()}
 

@@ -188,7 +188,7 @@ def _told(
 ) -> Told:
     is_penalty = place.role in ("penalty", "decay")
     written = tuple(expressions(factor, sizes))
-    verb = "are" if subject.startswith(("the gradients", "what every")) else "is"
+    verb = "are" if subject.startswith("the gradients") else "is"
     if abs(factor) < ZERO:
         family = "penalty" if is_penalty else "detached"
         text = f"{subject} {verb} missing" if is_penalty else f"{subject} {verb} zero"

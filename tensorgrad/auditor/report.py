@@ -203,12 +203,12 @@ class AuditReport:
 
 
 def _summary(report: AuditReport) -> str:
-    counts: dict[str, int] = {}
-    for verdict in report.verdicts.values():
-        counts[verdict.status] = counts.get(verdict.status, 0) + 1
+    kinds = [verdict.status for verdict in report.verdicts.values()]
+    counts = {kind: kinds.count(kind) for kind in dict.fromkeys(sorted(kinds)[::-1])}
     told = ", ".join(f"{count} {status}" for status, count in counts.items())
-    found = f"; {len(report.findings)} finding(s)" if report.findings else ""
-    return f"{told} of {len(report.verdicts)} tensors{found}"
+    noun = "finding" if len(report.findings) == 1 else "findings"
+    found = f"; {len(report.findings)} {noun}" if report.findings else ""
+    return f"of {len(kinds)} tensors {told}{found}"
 
 
 def _facts(finding: Finding) -> list[tuple[str, str]]:

@@ -27,6 +27,9 @@ from tensorgrad.auditor.telling import findings_of, of_numbers, of_shapes, of_st
 
 __all__ = ["Scene"]
 
+WORN = 1e-3
+"""A relative error that is no agreement, however large the rounding may be."""
+
 CLOSE = 1e-9
 """A relative error that no mistake leaves, and differences may."""
 
@@ -130,6 +133,9 @@ class Scene:
             reason = ""
             if gap > tolerance:
                 reason = f"to {error:.0e}: rounding alone would leave less"
+            elif error > WORN and tolerance > CLOSE * self._largest():
+                reason = "no digit is left: rounding alone moves it as far"
+                return Verdict("inconclusive", error, reason)
             if not np.any(true):
                 reason = (
                     "zero over zero: this point cannot tell it from a missing gradient"
@@ -142,6 +148,11 @@ class Scene:
                 return Verdict("confirmed", error, reason)
             return Verdict("inconclusive", error, corners.texts[0])
         return Verdict("refuted", error)
+
+    def _largest(self) -> float:
+        """Return the size of the largest tensor of the gradient."""
+        norms = [float(np.linalg.norm(v)) for v in self.true.gradients.values()]
+        return max((n for n in norms if np.isfinite(n)), default=0.0)
 
     def _explained(
         self,

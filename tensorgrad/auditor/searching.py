@@ -218,6 +218,8 @@ def _of_catalogue(problem: Problem, ground: Candidate) -> Iterator[Candidate]:
     context = problem.context
     groups: dict[tuple[str, ...], list[tuple[Place, Mistake]]] = {}
     for place in context.parts.places:
+        if place.site not in context.true.shares:
+            continue  # nothing comes this way
         for mistake in mistakes_at(context, place):
             # All places of a part, or those of them with the same op, as all leaky layers.
             op = context.parts.step(place).op.name

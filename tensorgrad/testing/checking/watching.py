@@ -28,7 +28,7 @@ from tensorgrad.core.lanes import Lanes
 from tensorgrad.core.modes import EAGER, MODE
 from tensorgrad.core.op import Op, static_defaults
 
-__all__ = ["Complex", "Decisions", "Rounding"]
+__all__ = ["Complex", "Decisions", "Rounding", "is_exact"]
 
 
 class Decisions:
@@ -128,6 +128,11 @@ class Decisions:
         return found
 
 
+def is_exact(op: Op) -> bool:
+    """Tell whether an op picks, moves or negates entries, and rounds none."""
+    return op.is_layout or op.kind in ("Select", "Zero") or op.name in _EXACT
+
+
 class Rounding:
     """Changes each computed result by a rounding of some size; install it likewise.
 
@@ -161,7 +166,7 @@ class Rounding:
         evaluate: Callable[[], Any],
     ) -> Any:
         """Return a result with other last bits, if it was computed and not just moved."""
-        if op.kind == "Linear" and not self._is_exact(op):
+        if op.kind == "Linear" and not is_exact(op):
             return self.summed(op, values, static)
         return self.rounded(op, evaluate())
 
@@ -180,17 +185,13 @@ class Rounding:
 
     def terms(self, op: Op, values: list[Any]) -> list[Any]:
         """Return a linear op's operands with other last bits."""
-        if op.kind != "Linear" or self._is_exact(op):
+        if op.kind != "Linear" or is_exact(op):
             return values
         return [v if type(v) in _NUMBERS else self._rounded(v) for v in values]
 
-    @staticmethod
-    def _is_exact(op: Op) -> bool:
-        return op.is_layout or op.kind in ("Select", "Zero") or op.name in _EXACT
-
     def rounded(self, op: Op, out: Any) -> Any:
         """Change the last bits of what an op computed."""
-        if op.kind == "Linear" or self._is_exact(op):
+        if op.kind == "Linear" or is_exact(op):
             return out
         if isinstance(out, (tuple, list)):
             return type(out)(self._rounded(part) for part in out)
