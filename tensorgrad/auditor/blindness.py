@@ -36,9 +36,10 @@ def _of_sizes(parts: Anatomy) -> Iterator[str]:
         same.setdefault(size, []).append(name)
     for size, names in same.items():
         if len(names) > 1 and size > 1:
+            many = "both" if len(names) == 2 else "all"
             yield (
-                f"{_words(names)} are all {size}: factors and axes of these sizes cannot be "
-                "told apart; take different sizes."
+                f"{_words(names)} are {many} {size}: factors and axes of these sizes cannot "
+                "be told apart; take different sizes."
             )
     if 1 in [size for name, size in sizes.items() if name != "n"]:
         names = [k for k, size in sizes.items() if size == 1 and k != "n"]
@@ -50,7 +51,9 @@ def _of_sizes(parts: Anatomy) -> Iterator[str]:
 
 def _words(names: list[str]) -> str:
     words = {"n": "the number of examples", "m": "the number of features"}
-    return ", ".join(words.get(n, f"the width of layer {n[1:]}") for n in names)
+    told = [words.get(n, f"the width of layer {n[1:]}") for n in names]
+    text = " and ".join([", ".join(told[:-1]), told[-1]]) if told[1:] else told[0]
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _of_values(parts: Anatomy) -> Iterator[str]:

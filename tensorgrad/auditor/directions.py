@@ -213,15 +213,15 @@ def _told(
     likely = {"n", "1/n", "2", "1/2"}
     cost = 0.95 if likely & set(written) else 1.1
     if is_penalty and written[0] == "n":
-        text += ": λ stands where λ/n belongs"
+        text = f"{subject} {verb} n times too large: λ stands where λ/n belongs"
     return Told(family, text, _formula(context, place), cost, factor, written)
 
 
 def _times(expression: str) -> str:
     causes = {
         "n": "n times too large: the division by the number of examples is missing",
-        "1/n": "n times too small: it is divided by the number of examples twice",
-        "n/m": "n/m times the true one: it is divided by the m features instead of the n "
+        "1/n": "n times too small: divided by the number of examples twice",
+        "n/m": "n/m times the true one: divided by the m features instead of the n "
         "examples",
         "2": "doubled",
         "1/2": "halved",
@@ -246,9 +246,7 @@ def _formula(context: Context, place: Place) -> str:
         return formulas[place.role](parts, l)
     if place.role in ("penalty", "decay"):
         return lines.decay(place.leaf or "W")
-    return (
-        f"the derivative of {place.line}" if place.line else "the cost is a mean over n"
-    )
+    return f"differentiate {place.line}" if place.line else lines.mean(parts.top)
 
 
 def _is_fused(context: Context) -> bool:

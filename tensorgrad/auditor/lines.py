@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from tensorgrad.auditor.anatomy import Anatomy
 
-__all__ = ["bias", "decay", "delta", "output", "signal", "weight"]
+__all__ = [
+    "bias",
+    "decay",
+    "delta",
+    "dropped",
+    "mean",
+    "output",
+    "signal",
+    "up",
+    "weight",
+]
 
 SLOPES = {
     "sigmoid": "a{l} * (1 - a{l})",
@@ -57,13 +67,19 @@ def delta(parts: Anatomy, l: int, activation: str, beta: object = 0.01) -> str:
         line = f"delta{l} = a{l} * (da{l} - {inner})"
         return f"δ{up(l)} = a ⊙ (∂J/∂a − Σ a ∂J/∂a):  {line}"
     form = SLOPES.get(activation, f"{activation}_slope(z{{l}})").format(l=l, beta=beta)
-    line = f"delta{l} = da{l} * ({form})"
+    form = form if form.startswith("np.") else f"({form})"
+    line = f"delta{l} = da{l} * {form}"
     return f"δ{up(l)} = ∂J/∂a{up(l)} ⊙ g′(z{up(l)}):  {line}"
 
 
 def output(l: int) -> str:
     """Return the first δ, where the loss fits the head."""
     return f"δ{up(l)} = (a{up(l)} − y)/n:  delta{l} = (a{l} - y) / n"
+
+
+def mean(l: int) -> str:
+    """Return what a factor of the whole gradient should be."""
+    return f"δ{up(l)} has the 1/n of the mean over the examples in it, once"
 
 
 def dropped(l: int) -> str:

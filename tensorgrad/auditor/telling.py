@@ -19,6 +19,21 @@ __all__ = ["findings_of", "of_numbers", "of_shapes", "of_state"]
 
 NOT_A_NUMBER = float("nan")
 
+NODES = {
+    "cost": "the whole cost",
+    "data": "the cost without its penalty",
+    "penalty": "the penalty",
+    "decay": "the penalty",
+    "weight": "the weights",
+    "bias": "the biases",
+    "signal": "what passes the weights",
+    "activation": "the activations",
+    "mask": "the masks",
+    "keep": "the scales of the masks",
+    "loss": "the loss",
+    "other": "several steps",
+}
+
 
 def findings_of(problem: Problem, found: Found) -> list[Finding]:
     """Return a finding for each change of the best explanation, and for what is left."""
@@ -49,6 +64,7 @@ def _finding(
     residual = max(
         (relative_error(problem.hand[n], p) for n, p in predicted.items()), default=0.0
     )
+    where = _where(part, explained)
     alternatives = []
     for tie in ties:
         for j, other in enumerate(tie.parts):
@@ -57,14 +73,14 @@ def _finding(
                 alternatives.append(_finding(problem, tie, j, wrong))
     return Finding(
         part.family,
-        _where(part, explained),
+        where,
         part.factor,
         part.expressions[0] if part.expressions else "",
         tuple(explained),
         predicted,
         residual,
         _sentence(part),
-        part.fix,
+        f"{part.fix}, and so in every layer" if len(where.layers) > 1 else part.fix,
         tuple(alternatives),
     )
 
@@ -85,7 +101,7 @@ def _where(part: Part, explained: Sequence[str]) -> Where:
     return Where(
         leaves or tuple(explained),
         layers[0] if len(layers) == 1 and not is_whole else None,
-        part.places[0].text if len(part.places) == 1 else role,
+        part.places[0].text if len(part.places) == 1 and not is_whole else NODES[role],
         part.places[0].line,
         () if is_whole else layers,
     )
