@@ -217,3 +217,17 @@ def test_strategies_are_drawn_from_and_made_simple() -> None:
     assert tg.audit(right, loss, points, X, Y).verdict == "confirmed"
     doubled = with_b(lambda b: 2 * b)
     assert tg.audit(doubled, loss, points, X, Y).verdict == "refuted"
+
+
+def test_a_reference_that_fails_its_own_check_judges_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from types import SimpleNamespace
+
+    from tensorgrad.auditor import auditing
+
+    refuted = SimpleNamespace(verdict="refuted", reason="it is twice the slope")
+    monkeypatch.setattr(auditing, "gradcheck", lambda *_, **__: refuted)
+    report = tg.audit(unsummed, loss, PARAMS, X, Y)
+    assert report.verdicts["W"].status == "inconclusive"
+    assert "twice the slope" in report.reference

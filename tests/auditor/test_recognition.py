@@ -110,3 +110,15 @@ def test_rounding_leaves_most_digits_of_an_ordinary_gradient(loss: Any) -> None:
     allowed = tolerances(found, true, 2.0**-52, np.random.default_rng(0))
     sizes = {n: float(np.linalg.norm(g)) for n, g in true.gradients.items()}
     assert all(allowed[name] < 1e-10 * sizes[name] for name in sizes)
+
+
+def test_a_kink_keeps_the_rule_of_what_is_written() -> None:
+    params = {"w": np.zeros(3)}
+
+    def loss(p: Any, x: Any) -> Any:
+        return np.sum(np.maximum(p["w"] * x, 0))
+
+    leaves, structure = flatten(params)
+    found, _, _ = record(loss, leaves, structure, (np.ones(3),))
+    recognise(found)
+    assert truth(found).gradients["w"].tolist() == [0.5] * 3
