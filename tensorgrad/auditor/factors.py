@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import product
+
+import numpy as np
+
+from tensorgrad._typing import Array
 
 __all__ = ["expressions"]
 
@@ -51,15 +56,22 @@ def expressions(factor: float, sizes: Mapping[str, float]) -> list[str]:
     >>> expressions(0.123, {"n": 7, "m": 4})
     []
     """
+    texts, values, weights = _table(tuple(sizes.items()))
     found: dict[str, float] = {}
-    for text, value, weight in _written(sizes):
-        for sign, signed in (("", value), ("-", -value)):
-            is_same = abs(signed - factor) <= CLOSE * abs(factor)
-            if is_same and weight <= LONGEST:
-                found.setdefault(f"{sign}{text}", weight)
+    is_same = np.abs(values - abs(factor)) <= CLOSE * abs(factor)
+    for k in np.flatnonzero(is_same):
+        found.setdefault(f"{'-' if factor < 0 else ''}{texts[k]}", float(weights[k]))
     best = min(found.values(), default=0.0)
     near = [text for text, weight in found.items() if weight <= best + NEAR]
     return sorted(near, key=lambda text: found[text])
+
+
+@lru_cache(maxsize=64)
+def _table(sizes: tuple[tuple[str, float], ...]) -> tuple[list[str], Array, Array]:
+    """Return all products that are not too long: texts, values, weights."""
+    rows = [row for row in _written(dict(sizes)) if row[2] <= LONGEST]
+    texts, values, weights = zip(*rows, strict=True)
+    return list(texts), np.array(values), np.array(weights)
 
 
 def _written(sizes: Mapping[str, float]) -> Iterator[tuple[str, float, float]]:

@@ -150,9 +150,10 @@ def search(problem: Problem, seconds: float = 60.0) -> Found:
                 break
         if full:
             return _chosen(full)
-        if not partial or perf_counter() > end:
+        # One change more has to explain more than the best without it does.
+        grounds = _grounds([c for c in partial if _n_explained(c) > _n_explained(best)])
+        if not grounds or perf_counter() > end:
             break
-        grounds = _grounds(partial)
         best = grounds[0]
     return Found(best, [], everything - best.matched)
 

@@ -44,27 +44,44 @@ def share(
     if rule is None or op.kind == "Zero" or k in op.report_only:
         return None
     operands = values or [found.values[o] for o in step.operands]
-    known: dict[str, Any] = {"g": g, "i": k}
-    if out is None:
-        parts = [found.values[r] for r in step.results]
-        out = parts if op.n_outputs is not None else parts[0]
-    known["out"] = out
-    if op.is_variadic:
-        known["arrays"] = operands
-        known["avals"] = [_aval(v) for v in operands]
-    else:
-        for name, value in zip(op.operands, operands, strict=False):
-            known[name] = value
-            known[f"{name}_like"] = _aval(value)
-    known.update(step.static)
     with np.errstate(all="ignore"):
-        found_share = rule(*(known[name] for name in parameters_of(rule)))
+        asked = [
+            _asked(name, found, step, k, g, operands, out)
+            for name in parameters_of(rule)
+        ]
+        found_share = rule(*asked)
         if op.kind == "Pointwise":
             found_share = annihilating_product(g, np.asarray(found_share))
     if found_share is None:
         return None
     like = _aval(operands[k])
     return np.asarray(fit(np.asarray(found_share), like))
+
+
+def _asked(
+    name: str,
+    found: Record,
+    step: Step,
+    k: int,
+    g: Any,
+    operands: list[Any],
+    out: Any,
+) -> Any:
+    """Return what a rule asks for by the name of a parameter."""
+    if name in ("g", "i"):
+        return g if name == "g" else k
+    if name in step.op.operands and not step.op.is_variadic:
+        return operands[step.op.operands.index(name)]
+    if name == "out":
+        parts = [found.values[r] for r in step.results] if out is None else [out]
+        return parts[0] if step.op.n_outputs is None or out is not None else parts
+    if name == "arrays":
+        return operands
+    if name == "avals":
+        return [_aval(v) for v in operands]
+    if name.endswith("_like") and name not in step.static:
+        return _aval(operands[step.op.operands.index(name.removesuffix("_like"))])
+    return step.static[name]
 
 
 def _aval(value: Any) -> Aval:
