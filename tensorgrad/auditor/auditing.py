@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -140,24 +140,43 @@ def audit(
     scene = Scene(found, true, parts, np.random.default_rng(rng), seconds)
     spots = blind_spots(parts, true)
     if first.error:
-        verdict = Verdict("inconclusive", 1.0, first.error)
-        finding = Finding(
-            "unexplained",
-            Where(tuple(shapes), None, "the function", ""),
-            float("nan"),
-            "",
-            (),
-            {},
-            float("nan"),
-            f"There is no gradient to judge: {first.error}.",
-            "return the gradient in the structure of the parameters",
+        return _without_gradient(first.error, shapes, spots, reference)
+
+    def moves(elsewhere: Sequence[Any]) -> bool:
+        there, _, _ = record(loss, elsewhere, structure, data)
+        slopes = truth(there).gradients
+        return any(
+            not np.allclose(slopes[name], true.gradients[name], rtol=1e-9, atol=0)
+            for name in slopes
         )
-        return AuditReport(
-            dict.fromkeys(shapes, verdict), (finding,), tuple(spots), reference
-        )
-    manners = behaviour(ask, leaves, first)
+
+    manners = behaviour(ask, leaves, first, moves)
     verdicts, findings = scene.judged(first, manners, is_sound=is_sound)
     return AuditReport(verdicts, tuple(findings), tuple(spots), reference)
+
+
+def _without_gradient(
+    error: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    spots: Sequence[str],
+    reference: str,
+) -> AuditReport:
+    """Return the report on a function that gave back nothing to judge."""
+    finding = Finding(
+        "unexplained",
+        Where(tuple(shapes), None, "the function", ""),
+        float("nan"),
+        "",
+        (),
+        {},
+        float("nan"),
+        f"There is no gradient to judge: {error}.",
+        "return the gradient in the structure of the parameters",
+    )
+    verdict = Verdict("inconclusive", 1.0, error)
+    return AuditReport(
+        dict.fromkeys(shapes, verdict), (finding,), tuple(spots), reference
+    )
 
 
 def audit_network(

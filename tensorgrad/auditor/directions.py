@@ -322,13 +322,18 @@ def penalties(context: Context) -> Iterator[Direction]:
 
 
 def decay_of(context: Context) -> dict[str, Array]:
-    """Return the penalty's part of the true gradient, by parameter."""
+    """Return the penalty's part of the true gradient, by parameter.
+
+    A parameter that the penalty takes in another shape is left out.
+    """
     found: dict[str, Array] = {}
+    shapes = {n: v.shape for n, v in context.true.gradients.items()}
     for place in context.parts.places:
         if place.role == "decay" and place.site in context.true.shares:
             part = context.true.shares[place.site]
             before = found.get(place.leaf)
-            found[place.leaf] = part if before is None else before + part
+            if part.shape == shapes[place.leaf]:
+                found[place.leaf] = part if before is None else before + part
     return found
 
 

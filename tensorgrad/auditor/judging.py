@@ -76,7 +76,7 @@ def _rerun(found: Record, rounded: Any) -> Record:
     values = list(found.values)
     for step in found.steps:
         with np.errstate(all="ignore"):
-            out = step.op.forward(*_operands(step, values), **step.static)
+            out = step.op.forward(*[values[o] for o in step.operands], **step.static)
         parts = out if step.op.n_outputs is not None else (out,)
         for number, part in zip(step.results, parts, strict=True):
             # What picks or moves entries does not round, and its rule looks for them.
@@ -89,11 +89,6 @@ def _rerun(found: Record, rounded: Any) -> Record:
         found.data,
     )
     return again
-
-
-def _operands(step: Any, values: list[Any]) -> tuple[Any, ...]:
-    operands = tuple(values[o] for o in step.operands)
-    return (list(operands),) if step.op.is_variadic else operands
 
 
 @dataclass(frozen=True, slots=True)

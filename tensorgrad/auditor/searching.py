@@ -295,14 +295,9 @@ def _candidate(
     sums = dict(ground.added)
     for name, term in added.items():
         sums[name] = sums[name] + term if name in sums else term
-    context = problem.context
-    moved = (
-        dict(changed(context.parts.found, context.true, changes))
-        if new or changes
-        else {}
-    )
-    for name, term in sums.items():
-        moved[name] = moved[name] + term if name in moved else term
+    moved = _moved(problem, changes, sums)
+    if moved is None:
+        return
     matched = problem.matches(moved)
     nearly = ground.nearly
     if matched == ground.matched:
@@ -319,6 +314,20 @@ def _candidate(
         yield Candidate(parts, changes, sums, moved, matched, nearly)
 
 
+def _moved(
+    problem: Problem, changes: Changes, added: Mapping[str, Array]
+) -> dict[str, Array] | None:
+    """Return by how much the gradient differs, or None for what could not have run."""
+    context = problem.context
+    try:
+        moved = changed(context.parts.found, context.true, changes)
+    except ValueError:  # shapes that do not fit: nobody has written this
+        return None
+    for name, term in added.items():
+        moved[name] = moved[name] + term if name in moved else term
+    return moved
+
+
 def _along(
     problem: Problem, ground: Candidate, direction: Direction
 ) -> Iterator[Candidate]:
@@ -326,15 +335,11 @@ def _along(
     sites = {place.site for place in direction.places}
     if sites & ground.changes.keys():
         return
-    context = problem.context
     unit = direction.null + 1.0
-    there = changed(
-        context.parts.found,
-        context.true,
-        {**ground.changes, **direction.change(unit)},
-    )
-    for name, term in ground.added.items():
-        there[name] = there[name] + term if name in there else term
+    changes = {**ground.changes, **direction.change(unit)}
+    there = _moved(problem, changes, ground.added)
+    if there is None:
+        return
     factors = list(direction.tried)
     for name in problem.hand:
         if name in ground.matched and direction.is_linear:

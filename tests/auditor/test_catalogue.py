@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tensorgrad as tg
+import tensorgrad.testing.strategies as tst
 from tensorgrad.auditor.anatomy import dissect
 from tensorgrad.auditor.catalogue import CATALOGUE, Context, mistakes_at
 from tensorgrad.auditor.factors import expressions
@@ -15,6 +19,7 @@ from tensorgrad.auditor.recording import record
 from tensorgrad.auditor.sweeping import changed, share, truth
 from tensorgrad.autodiff.gradients import gradients
 from tensorgrad.testing.networks import draw_mlp
+from tensorgrad.testing.programs import Program
 from tensorgrad.tree import flatten
 
 SIZES = {"n": 7, "m": 5, "s1": 11, "s2": 13}
@@ -121,3 +126,66 @@ def test_expressions_have_the_value_they_stand_for(
 
 def test_chance_is_given_no_expression() -> None:
     assert expressions(0.123456, SIZES) == []
+
+
+def cost_of(program: Program, seed: int) -> Any:
+    """Return a number that depends on all results of a program."""
+    weights = _Weights(np.random.default_rng(seed))
+
+    def cost(inputs: Any) -> Any:
+        total: Any = 0.0
+        for out in program(*inputs):
+            total = total + np.sum(tg.real(out) * weights[np.shape(out)])
+        return total
+
+    return cost
+
+
+@given(tst.programs(), seeds)
+def test_record_of_any_program_has_the_gradient_of_the_graph(
+    program: Program, seed: int
+) -> None:
+    leaves, structure = flatten(list(program.inputs))
+    found, value, handles = record(cost_of(program, seed), leaves, structure, ())
+    right = gradients(value, handles, unused="zero")
+    own = truth(found).gradients
+    assert all(
+        np.allclose(own[name], right[name], rtol=1e-9, atol=1e-12, equal_nan=True)
+        for name in right
+    )
+
+
+@given(tst.programs(), seeds)
+def test_correct_gradient_of_any_program_is_never_refuted(
+    program: Program, seed: int
+) -> None:
+    cost = cost_of(program, seed)
+    report = tg.audit(tg.grad(cost), cost, list(program.inputs))
+    assert report.verdict != "refuted", str(report)
+
+
+@given(tst.programs(), seeds)
+def test_doubled_gradient_of_any_program_is_no_surprise(
+    program: Program, seed: int
+) -> None:
+    cost = cost_of(program, seed)
+    slopes = tg.grad(cost)
+
+    def doubled(inputs: Any) -> Any:
+        return [2 * g for g in slopes(inputs)]
+
+    report = tg.audit(doubled, cost, list(program.inputs))
+    told = [finding.factor for finding in report.findings]
+    assert set(np.round(told, 6)) <= {2.0}
+
+
+class _Weights(dict[tuple[int, ...], Any]):
+    """Random weights for each shape, the same each time."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        super().__init__()
+        self._rng = rng
+
+    def __missing__(self, shape: tuple[int, ...]) -> Any:
+        self[shape] = self._rng.normal(size=shape)
+        return self[shape]
