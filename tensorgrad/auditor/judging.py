@@ -115,7 +115,7 @@ def kinks(parts: Anatomy, true: Truth) -> Kinks:
             continue
         values = [found.values[o] for o in step.operands]
         distance = kink_distance(step.op, values, step.static)
-        scale = max(float(np.abs(v).max(initial=0.0)) for v in map(np.asarray, values))
+        scale = max(float(np.abs(v).max(initial=0.0)) for v in values if v is not None)
         if distance > 1e-13 * max(scale, 1e-300):
             continue
         texts.append(f"{place.text} is exactly on a kink of {step.op.name}")

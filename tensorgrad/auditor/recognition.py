@@ -99,6 +99,8 @@ def _activation(found: Record, step: Step, made: dict[int, int]) -> Step:
         z = np.asarray(found.values[source])
         if z.shape != out.shape or z.dtype != out.dtype:
             continue
+        if np.array_equal(z, out):  # a mask of ones, say: nothing that was spelled out
+            return step
         for name, static, value in _candidates(z, out):
             if _is_same(value, out):
                 return Step(TABLE[name].op, (source,), static, step.results, step.line)

@@ -122,3 +122,13 @@ def test_a_kink_keeps_the_rule_of_what_is_written() -> None:
     found, _, _ = record(loss, leaves, structure, (np.ones(3),))
     recognise(found)
     assert truth(found).gradients["w"].tolist() == [0.5] * 3
+
+
+def test_a_mask_of_ones_is_no_activation() -> None:
+    ones = np.ones((6, 7))
+
+    def loss(p: Any, x: Any, y: Any) -> Any:
+        a = np.maximum(x @ p["W1"].T + p["b1"], 0) * ones / 0.8
+        return np.sum(a)
+
+    assert ops(loss)[2:5] == ["add", "relu", "multiply"]
