@@ -161,3 +161,20 @@ def test_gradient_in_single_precision_is_confirmed(seed: int) -> None:
         }
 
     assert tg.audit(single, network).verdict != "refuted"
+
+
+@pytest.mark.parametrize(
+    ("word", "activations"),
+    [
+        ("neighbour", ["tanh", "tanh", "sigmoid"]),
+        ("neighbour", ["sigmoid", "sigmoid", "linear"]),
+        ("head missing", ["tanh", "relu", "linear"]),
+        ("leak ignored", ["tanh", "relu", "softmax"]),
+        ("missing", ["linear", "tanh", "softmax"]),
+    ],
+)
+def test_mistake_that_changes_nothing_is_confirmed(
+    word: str, activations: list[str]
+) -> None:
+    network = draw_mlp(0, sizes=[4, 5, 6, 3], activations=activations, dropout=True)
+    assert tg.audit(backward(network, (word,)), network).ok
