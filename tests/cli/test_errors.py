@@ -44,7 +44,7 @@ def refused(run, folder):
         (["train", "iris"], "'iris': there is no such.*Choose one of digits, breast"),
         (
             ["trian"],
-            "'trian': .*demo, train, predict, verify, check. Did you mean 'train'?",
+            "'trian': .*demo, train, predict, verify, check, audit. Did you mean 'train'?",
         ),
         (["train"], "required: DATA.*train --help"),
         (["train", "digits", "--hiden", "3"], "'--hiden'.*Did you mean '--hidden'?"),
