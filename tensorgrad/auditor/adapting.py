@@ -112,13 +112,9 @@ def known_names() -> frozenset[str]:
 
 def _values(net: Mlp, params: Any, x: Any, y: Any, *, rows: bool) -> dict[str, Any]:
     w, b = params["w"], params["b"]
-    a: dict[int, Any] = {
-        0: x * net.masks[0] / net.keep_prob[0] if 0 in net.masks else x
-    }
-    z: dict[int, Any] = {}
     graph = net.trace(params, x)
-    z.update({l: np.array(v) for l, v in graph.z.items()})
-    a.update({l: np.array(v) for l, v in graph.a.items()})
+    z: dict[int, Any] = {l: np.array(v) for l, v in graph.z.items()}
+    a: dict[int, Any] = {l: np.array(v) for l, v in graph.a.items()}
     masks: dict[int, Any] = {l: m.copy() for l, m in net.masks.items()}
     if rows:
         x, y = x.T.copy(), y.T.copy()

@@ -48,7 +48,7 @@ class Scene:
         self, answer: Answer, manners: Behaviour, *, is_sound: bool
     ) -> tuple[dict[str, Verdict], list[Finding]]:
         """Return the verdict on every tensor, and the findings."""
-        findings = of_state(manners, answer, self.parts, self.true)
+        findings = of_state(manners, answer, self.true)
         findings += of_shapes(answer, self.parts, self.true)
         excused = {c.name for c in answer.complaints}
         hand = {n: v for n, v in answer.gradients.items() if n not in excused}

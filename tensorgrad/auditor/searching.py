@@ -114,9 +114,6 @@ class Candidate:
         return sum(p.cost for p in self.parts) + UNDONE * overlap
 
 
-NOTHING = Candidate((), {}, {}, {})
-
-
 @dataclass(slots=True)
 class Found:
     """The best explanation, others that are as good, and what stays unexplained."""
@@ -350,30 +347,48 @@ def _along(
             continue
         zero = np.zeros_like(problem.true[name])
         slope = (zero if slope is None else slope) - (zero if here is None else here)
-        size = float((slope * slope).sum())
-        if not size > 0 or problem.hand[name].shape != slope.shape:
+        if problem.hand[name].shape != slope.shape:
             continue
         gap = problem.hand[name] - problem.true[name] - (zero if here is None else here)
-        step = float((gap * slope).sum()) / size
-        off = float(np.linalg.norm(gap - step * slope))
-        scale = float(np.linalg.norm(problem.hand[name]))
-        if off <= problem.tolerance[name] + 1e-8 * scale:
-            factors.append(direction.null + step)
+        factors += [
+            direction.null + step for step in _solved(problem, name, gap, slope)
+        ]
+    for factor, part in _told(problem, direction, factors):
+        yield from _candidate(problem, ground, part, direction.change(factor), {})
+
+
+def _solved(problem: Problem, name: str, gap: Array, slope: Array) -> Iterator[float]:
+    """Yield the multiple of a slope that a gap is, if it is one."""
+    size = float((slope * slope).sum())
+    if not size > 0:
+        return
+    step = float((gap * slope).sum()) / size
+    off = float(np.linalg.norm(gap - step * slope))
+    scale = float(np.linalg.norm(problem.hand[name]))
+    if off <= problem.tolerance[name] + 1e-8 * scale:
+        yield step
+
+
+def _told(
+    problem: Problem, direction: Direction, factors: list[float]
+) -> Iterator[tuple[float, Part]]:
+    """Yield each number once, with what it means along a direction."""
     for factor in _distinct(factors):
         told = direction.tell(factor, problem.sizes)
-        if told is None:
-            continue
-        part = Part(
-            told.family,
-            direction.key,
-            direction.places,
-            told.text,
-            told.fix,
-            told.cost + direction.cost,
-            told.factor,
-            told.expressions,
-        )
-        yield from _candidate(problem, ground, part, direction.change(factor), {})
+        if told is not None:
+            yield (
+                factor,
+                Part(
+                    told.family,
+                    direction.key,
+                    direction.places,
+                    told.text,
+                    told.fix,
+                    told.cost + direction.cost,
+                    told.factor,
+                    told.expressions,
+                ),
+            )
 
 
 def _distinct(factors: list[float]) -> list[float]:
@@ -396,29 +411,9 @@ def _added(
     for name, term in addition.terms.items():
         gap = problem.hand[name] - problem.true[name]
         gap = gap - ground.moved.get(name, 0.0) - addition.offset.get(name, 0.0)
-        size = float((term * term).sum())
-        if name in ground.matched or not size > 0:
-            continue
-        step = float((gap * term).sum()) / size
-        off = float(np.linalg.norm(gap - step * term))
-        if off <= problem.tolerance[name] + 1e-8 * float(
-            np.linalg.norm(problem.hand[name])
-        ):
-            factors.append(step)
-    for factor in _distinct(factors):
-        told = addition.tell(factor, problem.sizes)
-        if told is None:
-            continue
-        part = Part(
-            told.family,
-            addition.key,
-            addition.places,
-            told.text,
-            told.fix,
-            told.cost + addition.cost,
-            told.factor,
-            told.expressions,
-        )
+        if name not in ground.matched:
+            factors += _solved(problem, name, gap, term)
+    for factor, part in _told(problem, addition, factors):
         terms = {
             name: factor * term + addition.offset.get(name, 0.0)
             for name, term in addition.terms.items()

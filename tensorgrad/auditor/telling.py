@@ -175,9 +175,7 @@ def _unexplained(problem: Problem, left: Sequence[str], best: Candidate) -> Find
     )
 
 
-def of_state(
-    manners: Behaviour, answer: Answer, parts: Anatomy, true: Truth
-) -> list[Finding]:
+def of_state(manners: Behaviour, answer: Answer, true: Truth) -> list[Finding]:
     """Return findings about what a function keeps between calls, or writes to."""
     found = []
 

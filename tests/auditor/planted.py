@@ -262,6 +262,20 @@ PLANTED = (
 )
 KINDS = {kind.word: kind for kind in PLANTED}
 
+PAIRS = (
+    *(("no mean in db", "z for a"), ("sign", "means"), ("no mean", "missing")),
+    *(("lambda", "missing"), ("bias penalty", "neighbour"), ("mask missing", "scaled")),
+    *(("updated", "no mean in db"), ("not transposed", "means")),
+    *(("doubled delta", "leak ignored"), ("penalty subtracted", "before dropout")),
+    *(
+        ("dropout missing", "bias penalty"),
+        ("missing", "scaled"),
+        ("features", "twice"),
+    ),
+    *(("no mean in db", "lambda"), ("scale missing", "z for a")),
+    *(("half penalty", "means everywhere"), ("penalty missing", "bias penalty")),
+)
+
 ONLY_WITH = {
     "extra slope": ("log_loss", "cross_entropy"),
     "head missing": ("mse",),

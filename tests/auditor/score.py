@@ -19,23 +19,9 @@ from time import perf_counter
 
 import tensorgrad as tg
 from tensorgrad.auditor import AuditReport
-from tests.auditor.planted import KINDS, PLANTED, Case, backward, plant
+from tests.auditor.planted import KINDS, PAIRS, PLANTED, Case, backward, plant
 
 __all__ = ["main"]
-
-PAIRS = (
-    *(("no mean in db", "z for a"), ("sign", "means"), ("no mean", "missing")),
-    *(("lambda", "missing"), ("bias penalty", "neighbour"), ("mask missing", "scaled")),
-    *(("updated", "no mean in db"), ("not transposed", "means")),
-    *(("doubled delta", "leak ignored"), ("penalty subtracted", "before dropout")),
-    *(
-        ("dropout missing", "bias penalty"),
-        ("missing", "scaled"),
-        ("features", "twice"),
-    ),
-    *(("no mean in db", "lambda"), ("scale missing", "z for a")),
-    *(("half penalty", "means everywhere"), ("penalty missing", "bias penalty")),
-)
 
 Outcome = tuple[bool, bool, float]
 """Whether the verdicts are right, whether the findings are, and the seconds it took."""

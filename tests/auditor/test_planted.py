@@ -12,23 +12,9 @@ from hypothesis import strategies as st
 
 import tensorgrad as tg
 from tensorgrad.testing.networks import draw_mlp
-from tests.auditor.planted import KINDS, PLANTED, Planted, backward, plant
+from tests.auditor.planted import KINDS, PAIRS, PLANTED, Planted, backward, plant
 
 SEEDS = range(3)
-
-PAIRS = (
-    ("no mean in db", "z for a"),
-    ("sign", "means"),
-    ("no mean", "missing"),
-    ("lambda", "missing"),
-    ("bias penalty", "neighbour"),
-    ("mask missing", "scaled"),
-    ("not transposed", "means"),
-    ("doubled delta", "leak ignored"),
-    ("dropout missing", "bias penalty"),
-    ("no mean in db", "lambda"),
-    ("half penalty", "means everywhere"),
-)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

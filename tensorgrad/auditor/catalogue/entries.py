@@ -1,10 +1,4 @@
-"""What an entry of the catalogue is, and what it may look at.
-
-An entry looks at one place of the recorded cost and yields the mistakes that can be made
-there, each as another rule for what the operand gets. Entries speak of ops and of values of
-the same shape, so they hold for any graph; nothing in them knows the networks of the notes.
-Factors (a forgotten 1/n, a sign) are no entries: they are solved for at every place.
-"""
+"""What an entry of the catalogue is, and what it may look at."""
 
 from __future__ import annotations
 
